@@ -1,0 +1,1 @@
+"""The ready-made Django project: settings, URLs, entry points and first-run commands; no mail logic."""

@@ -1,0 +1,9 @@
+"""The ASGI application that daphne and uvicorn run: the protocol's edge in front of Django's handler."""
+
+import os
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "jmapsite.settings")
+
+application = get_asgi_application()

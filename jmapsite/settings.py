@@ -1,0 +1,228 @@
+"""Settings of the ready-made project, driven by environment variables alone.
+
+Without any variable this is the embedded default: SQLite and files under ``./var``, reachable from this machine
+only. With DATABASE_URL, ALLOWED_HOSTS and TRUSTED_PROXIES the same file describes a production site. Every variable
+is listed in the README's table; docs/operations.md says how to use them.
+"""
+
+import ipaddress
+import socket
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+from jmapsite.environment import Environment, secret_from_file
+
+env = Environment()
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+# --- Where things are ------------------------------------------------------------------------------------------------
+
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "var"))).expanduser().absolute()
+"""Everything the server writes: database (when SQLite), blobs, secret key, copies made before migrations."""
+
+HOST = env.text("HOST", "127.0.0.1")
+PORT = env.number("PORT", 8000, minimum=1, maximum=65535)
+WORKERS = env.number("WORKERS", 1, minimum=1, maximum=256)
+SERVER = env.choice("SERVER", "uvicorn" if WORKERS > 1 else "daphne", ("daphne", "uvicorn"))
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a listening address can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def default_hosts(host: str) -> list[str]:
+    """The names that the server answers to when ALLOWED_HOSTS is not set: its own and the loopback names."""
+    names = ["localhost", "127.0.0.1", "[::1]"]
+    if not is_loopback(host):
+        own = [socket.gethostname(), socket.getfqdn()]
+        if host not in {"0.0.0.0", "::", "[::]"}:
+            own.append(f"[{host}]" if ":" in host and not host.startswith("[") else host)
+        names += [name for name in own if name]
+    return sorted(set(names))
+
+
+# --- Security --------------------------------------------------------------------------------------------------------
+
+DEBUG = env.flag("DEBUG", False)
+SECRET_KEY = env.text("SECRET_KEY") or secret_from_file(DATA_DIR / "secret_key")
+ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or default_hosts(HOST)
+
+TRUSTED_PROXIES = env.networks("TRUSTED_PROXIES")
+"""Addresses whose X-Forwarded-For and X-Forwarded-Proto are believed. Nothing else decides the client's address or
+the scheme: without a trusted proxy in front these headers are ignored."""
+
+HTTPS_ONLY = env.flag("HTTPS_ONLY", bool(TRUSTED_PROXIES))
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS_ONLY
+SESSION_COOKIE_HTTPONLY = True
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# PBKDF2, since Argon2 takes 100 MB for each check as Django sets it; see docs/decisions/0002.
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+
+# --- Applications ----------------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "jmapsite.apps.SiteConfig",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
+    "rest_framework",
+    *(app for app in ("jmap.apps.JmapConfig", "mail.apps.MailConfig") if find_spec(app.rsplit(".", 1)[0])),
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "jmapsite.urls"
+ASGI_APPLICATION = "jmapsite.asgi.application"
+WSGI_APPLICATION = "jmapsite.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+# --- Database --------------------------------------------------------------------------------------------------------
+
+SQLITE_OPTIONS: dict[str, Any] = {
+    # FULL, since a committed change must survive a power cut. Transactions start DEFERRED so that readers never wait
+    # for a writer; the store begins its own writes IMMEDIATE.
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+    "timeout": 30,
+}
+
+
+def database(url: str, pooler: str) -> dict[str, Any]:
+    """Django's settings for one database URL.
+
+    ``pooler`` is ``"none"`` or ``"transaction"``: a pooler that hands out another server connection for each
+    transaction allows neither prepared statements nor server-side cursors.
+    """
+    try:
+        config: dict[str, Any] = dict(dj_database_url.parse(url))
+    except ValueError as error:
+        raise ImproperlyConfigured(f"DATABASE_URL is not understood: {error}") from None
+    options = config.setdefault("OPTIONS", {})
+    if config["ENGINE"] == "django.db.backends.sqlite3":
+        config["OPTIONS"] = {**SQLITE_OPTIONS, **options}
+    elif config["ENGINE"] == "django.db.backends.postgresql":
+        # Threads keep their connection for life; a thread pool in the edge bounds how many there are.
+        config["CONN_MAX_AGE"] = None
+        config["CONN_HEALTH_CHECKS"] = True
+        if pooler == "transaction":
+            config["DISABLE_SERVER_SIDE_CURSORS"] = True
+        else:
+            options.setdefault("server_side_binding", True)
+            options.setdefault("prepare_threshold", 5)
+    else:
+        raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL or a SQLite database.")
+    return config
+
+
+DATABASE_URL = env.text("DATABASE_URL")
+DATABASES = {
+    "default": database(
+        DATABASE_URL or f"sqlite:///{DATA_DIR / 'db.sqlite3'}",
+        env.choice("DATABASE_POOLER", "none", ("none", "transaction")),
+    )
+}
+
+# --- Language, time, files -------------------------------------------------------------------------------------------
+
+LANGUAGE_CODE = env.text("LANGUAGE_CODE", "en")
+USE_I18N = True
+USE_TZ = True
+TIME_ZONE = "UTC"
+LOCALE_PATHS = [BASE_DIR / "locale"]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+WHITENOISE_USE_FINDERS = True
+
+# --- The protocol and its HTTP edge ----------------------------------------------------------------------------------
+
+JMAP: dict[str, Any] = {
+    "BLOB_ROOT": DATA_DIR / "blobs",
+    "TRUSTED_PROXIES": TRUSTED_PROXIES,
+}
+"""Options of the applications; jmap/conf.py names them all, with their defaults."""
+
+REST_FRAMEWORK: dict[str, Any] = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "UNAUTHENTICATED_USER": None,
+}
+
+# --- Background work -------------------------------------------------------------------------------------------------
+
+CELERY_BROKER_URL = env.text("BROKER_URL") or None
+CELERY_TASK_IGNORE_RESULT = True
+
+# --- Logging: to standard error, one line an event, never a message's content, a password or a token -----------------
+
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name} [{process}] {message}", "style": "{"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "INFO").upper()},
+    "loggers": {
+        "django": {"handlers": [], "level": env.text("LOG_LEVEL", "INFO").upper(), "propagate": True},
+        "django.server": {"handlers": [], "propagate": True},
+        "daphne": {"level": "WARNING"},
+        "twisted": {"level": "WARNING"},
+    },
+}
