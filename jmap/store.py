@@ -1,0 +1,231 @@
+"""The ORM behind the ports: locks, modseqs, states, snapshots, /changes.
+
+Rules kept here:
+- the first statement of a write locks the account row; nothing is read before it, so modseq order is commit order;
+- every changed row gets a modseq of its own; the state of a type is the modseq of its last change;
+- ``modseq`` is stored, ``state`` travels: epoch and modseq, so that a restored backup invalidates states of the lost future;
+- on commit the new states are announced as a hint.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import connection, models, transaction
+
+from jmap.models.account import Account, TypeState
+from jmap.models.tracked import Tombstone, services_write
+from jmap.protocol.errors import MethodError
+from jmap.signals import state_changed
+
+log = logging.getLogger("jmap.store")
+
+
+def format_state(epoch: int, modseq: int) -> str:
+    """The state string that clients see."""
+    return f"{epoch:x}-{modseq}"
+
+
+def parse_state(state: str) -> tuple[int, int] | None:
+    """Epoch and modseq of a state string, or None where we never made it."""
+    epoch, dash, modseq = state.partition("-")
+    if not dash or not modseq.isascii() or not modseq.isdigit() or len(modseq) > 18 or len(epoch) > 15:
+        return None
+    try:
+        return int(epoch, 16), int(modseq)
+    except ValueError:
+        return None
+
+
+@dataclass(slots=True)
+class Writer:
+    """One transaction's hold on an account: gives out modseqs and remembers which types changed."""
+
+    account_id: int
+    epoch: int
+    modseq: int
+    states: dict[str, int]
+    """Type name to the modseq of its last change, for the types asked of so far."""
+    history_modseq: int = 0
+    changed: set[str] = field(default_factory=set)
+
+    def next(self, type_name: str) -> int:
+        """A new modseq for one changed row of that type."""
+        self.modseq += 1
+        self.states[type_name] = self.modseq
+        self.changed.add(type_name)
+        return self.modseq
+
+    def also(self, type_name: str, modseq: int) -> None:
+        """Count a change of one type as a change of another too (EmailDelivery, RFC 8621 §1.5)."""
+        self.states[type_name] = modseq
+        self.changed.add(type_name)
+
+    def state(self, type_name: str) -> str:
+        """The state of a type as it will be after this transaction."""
+        if type_name not in self.states:
+            self.states[type_name] = _type_modseq(self.account_id, type_name)
+        return format_state(self.epoch, self.states[type_name])
+
+
+@contextmanager
+def writing(account_id: int) -> Iterator[Writer]:
+    """Lock the account and write; on commit the changed states are announced.
+
+    Raises MethodError accountNotFound where the account is gone. May be nested for the same account only through
+    the Writer that is passed on.
+    """
+    with transaction.atomic(), services_write():
+        epoch, modseq, history = _lock(account_id)
+        writer = Writer(account_id, epoch, modseq, {}, history)
+        yield writer
+        if writer.changed:
+            _flush(writer)
+
+
+@contextmanager
+def reading() -> Iterator[None]:
+    """One snapshot for all reads inside (RFC 8620 §5.1: state and list belong together)."""
+    if connection.in_atomic_block:
+        yield
+        return
+    repeatable = connection.vendor == "postgresql"
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if repeatable else "BEGIN")
+    try:
+        yield
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("COMMIT")
+
+
+class OrmBackend:
+    """The Backend port over Django's default database."""
+
+    def reading(self) -> Any:
+        """See ``reading``."""
+        return reading()
+
+
+def current_state(account_id: int, type_name: str) -> str:
+    """The state of a type now (RFC 8620 §5.1)."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT a.epoch, s.modseq FROM jmap_core_account a LEFT JOIN jmap_core_typestate s"
+            " ON s.account_id = a.id AND s.type = %s WHERE a.id = %s",
+            [type_name, account_id],
+        )
+        row = cursor.fetchone()
+    if row is None:
+        raise MethodError("accountNotFound")
+    return format_state(row[0], row[1] or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The changes between two states of one type."""
+
+    since: int
+    until: int
+    epoch: int
+    has_more: bool
+    created: list[int]
+    updated: list[int]
+    destroyed: list[int]
+
+    @property
+    def new_state(self) -> str:
+        """The state that the client is at after these changes."""
+        return format_state(self.epoch, self.until)
+
+
+def known_since(account_id: int, type_name: str, since: str) -> tuple[int, int, int]:
+    """(epoch, modseq of ``since``, modseq now) of a type.
+
+    Raises MethodError cannotCalculateChanges where ``since`` is of another epoch, of the future, never ours, or older
+    than the kept history (RFC 8620 §5.2).
+    """
+    row = (
+        Account.objects.filter(pk=account_id)
+        .values_list("epoch", "history_modseq", "modseq")
+        .first()
+    )
+    parsed = parse_state(since)
+    if row is None or parsed is None or parsed[0] != row[0] or parsed[1] < row[1] or parsed[1] > row[2]:
+        raise MethodError("cannotCalculateChanges")
+    return row[0], parsed[1], _type_modseq(account_id, type_name)
+
+
+def changes(model: type[models.Model], type_name: str, account_id: int, since: str, limit: int | None) -> Span:
+    """What happened to a tracked model since a state, oldest first, cut after ``limit`` objects (RFC 8620 §5.2).
+
+    Pages over events: a row's event is its creation where that is after ``since``, otherwise its last change; a
+    tombstone's is its destruction, unseen where the object was created after ``since`` too.
+    """
+    epoch, start, now = known_since(account_id, type_name, since)
+    rows = model._default_manager.filter(account_id=account_id)
+    grave = Tombstone.objects.filter(account_id=account_id, type=type_name, modseq__gt=start, created_modseq__lte=start)
+    cut = None if limit is None else limit + 1
+    events: list[tuple[int, int, int]] = []
+    found: Sequence[tuple[int, int]]
+    for kind, found in enumerate(
+        (
+            rows.filter(created_modseq__gt=start).order_by("created_modseq").values_list("created_modseq", "pk")[:cut],
+            rows.filter(modseq__gt=start, created_modseq__lte=start).order_by("modseq").values_list("modseq", "pk")[:cut],
+            grave.order_by("modseq").values_list("modseq", "object_id")[:cut],
+        )
+    ):
+        events.extend((modseq, kind, key) for modseq, key in found)
+    events.sort()
+    has_more = limit is not None and len(events) > limit
+    if has_more:
+        del events[limit:]
+    keys: tuple[list[int], list[int], list[int]] = ([], [], [])
+    for _modseq, kind, key in events:
+        keys[kind].append(key)
+    until = events[-1][0] if has_more else max(now, start)
+    return Span(start, until, epoch, has_more, *keys)
+
+
+def _type_modseq(account_id: int, type_name: str) -> int:
+    found = TypeState.objects.filter(account_id=account_id, type=type_name).values_list("modseq", flat=True).first()
+    return found or 0
+
+
+def _lock(account_id: int) -> tuple[int, int, int]:
+    """Take the account's row lock as the transaction's first statement."""
+    if connection.vendor == "postgresql":
+        sql = "SELECT epoch, modseq, history_modseq FROM jmap_core_account WHERE id = %s FOR NO KEY UPDATE"
+    else:
+        # An UPDATE takes SQLite's write lock before anything is read, so no snapshot is older than the lock.
+        sql = "UPDATE jmap_core_account SET modseq = modseq WHERE id = %s RETURNING epoch, modseq, history_modseq"
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [account_id])
+        row = cursor.fetchone()
+    if row is None:
+        raise MethodError("accountNotFound")
+    return row[0], row[1], row[2]
+
+
+def _flush(writer: Writer) -> None:
+    changed = sorted(writer.changed)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE jmap_core_account SET modseq = %s WHERE id = %s", [writer.modseq, writer.account_id])
+        cursor.execute(
+            "INSERT INTO jmap_core_typestate (account_id, type, modseq) VALUES "
+            + ", ".join(["(%s, %s, %s)"] * len(changed))
+            + " ON CONFLICT (account_id, type) DO UPDATE SET modseq = excluded.modseq",
+            [value for name in changed for value in (writer.account_id, name, writer.states[name])],
+        )
+    states = {name: writer.state(name) for name in changed}
+    transaction.on_commit(lambda: _announce(writer.account_id, states), robust=True)
+
+
+def _announce(account_id: int, states: dict[str, str]) -> None:
+    for receiver, answer in state_changed.send_robust(sender=None, account_id=account_id, changed=states):
+        if isinstance(answer, Exception):
+            log.error("a listener to state changes failed: %r: %s", receiver, type(answer).__name__)
