@@ -149,15 +149,14 @@ def known_since(account_id: int, type_name: str, since: str) -> tuple[int, int, 
     Raises MethodError cannotCalculateChanges where ``since`` is of another epoch, of the future, never ours, or older
     than the kept history (RFC 8620 §5.2).
     """
-    row = (
-        Account.objects.filter(pk=account_id)
-        .values_list("epoch", "history_modseq", "modseq")
-        .first()
-    )
+    row = Account.objects.filter(pk=account_id).values_list("epoch", "history_modseq", "modseq").first()
     parsed = parse_state(since)
-    if row is None or parsed is None or parsed[0] != row[0] or parsed[1] < row[1] or parsed[1] > row[2]:
+    if row is None or parsed is None or parsed[0] != row[0] or parsed[1] > row[2]:
         raise MethodError("cannotCalculateChanges")
-    return row[0], parsed[1], _type_modseq(account_id, type_name)
+    now = _type_modseq(account_id, type_name)
+    if parsed[1] < row[1] and parsed[1] != now:
+        raise MethodError("cannotCalculateChanges")
+    return row[0], parsed[1], now
 
 
 def changes(model: type[models.Model], type_name: str, account_id: int, since: str, limit: int | None) -> Span:
@@ -175,7 +174,9 @@ def changes(model: type[models.Model], type_name: str, account_id: int, since: s
     for kind, found in enumerate(
         (
             rows.filter(created_modseq__gt=start).order_by("created_modseq").values_list("created_modseq", "pk")[:cut],
-            rows.filter(modseq__gt=start, created_modseq__lte=start).order_by("modseq").values_list("modseq", "pk")[:cut],
+            rows.filter(modseq__gt=start, created_modseq__lte=start)
+            .order_by("modseq")
+            .values_list("modseq", "pk")[:cut],
             grave.order_by("modseq").values_list("modseq", "object_id")[:cut],
         )
     ):

@@ -24,7 +24,12 @@ class Account(models.Model):
 
     name = models.CharField(_("name"), max_length=255)
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="jmap_accounts", verbose_name=_("owner")
+        settings.AUTH_USER_MODEL,
+        models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="jmap_accounts",
+        verbose_name=_("owner"),
     )
     epoch = models.PositiveBigIntegerField(_("epoch"), default=1, editable=False)
     modseq = models.PositiveBigIntegerField(_("modseq"), default=0, editable=False)

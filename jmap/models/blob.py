@@ -30,7 +30,9 @@ class Blob(models.Model):
         verbose_name_plural = _("blobs")
         constraints = [models.UniqueConstraint(fields=["account", "digest"], name="jmap_core_blob_once")]
         indexes = [
-            models.Index(fields=["dying_since"], name="jmap_core_blob_dying", condition=models.Q(dying_since__isnull=False))
+            models.Index(
+                fields=["dying_since"], name="jmap_core_blob_dying", condition=models.Q(dying_since__isnull=False)
+            )
         ]
         permissions = [("open_blob", _("Can open the content of a blob"))]
 

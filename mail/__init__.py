@@ -1,0 +1,1 @@
+"""Mail for JMAP (RFC 8621): domains, addresses, mailboxes, threads, emails, their MIME index and their search."""

@@ -1,0 +1,33 @@
+"""The tables of mail.
+
+Hot tables (memberships, their history, keywords, counts) carry copies of what lists need, so that a page of a folder is
+one walk of an index; everything that is derived is kept in step by ``mail.services.ledger`` and proven by checks.
+"""
+
+from mail.models.address import Address, Domain
+from mail.models.email import Email, EmailContent, EmailKeyword, RetainedEmail
+from mail.models.importing import ImportedMessage
+from mail.models.mailbox import Mailbox, MailboxSubscription, Role
+from mail.models.membership import DayCount, FormerMembership, Membership
+from mail.models.search import SearchText
+from mail.models.thread import Thread, ThreadMailbox, ThreadReference
+
+__all__ = [
+    "Address",
+    "DayCount",
+    "Domain",
+    "Email",
+    "EmailContent",
+    "EmailKeyword",
+    "FormerMembership",
+    "ImportedMessage",
+    "Mailbox",
+    "MailboxSubscription",
+    "Membership",
+    "RetainedEmail",
+    "Role",
+    "SearchText",
+    "Thread",
+    "ThreadMailbox",
+    "ThreadReference",
+]
