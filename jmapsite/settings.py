@@ -7,7 +7,6 @@ is listed in the README's table; docs/operations.md says how to use them.
 
 import ipaddress
 import socket
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +97,8 @@ INSTALLED_APPS = [
     "django_otp.plugins.otp_totp",
     "django_otp.plugins.otp_static",
     "rest_framework",
-    *(app for app in ("jmap.apps.JmapConfig", "mail.apps.MailConfig") if find_spec(app.rsplit(".", 1)[0])),
+    "jmap.apps.JmapConfig",
+    "mail.apps.MailConfig",
 ]
 
 MIDDLEWARE = [

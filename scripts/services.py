@@ -50,11 +50,9 @@ class Program:
 
 
 PROGRAMS = {
-    "postgres": Program(
-        ("postgresql-15", "postgresql-client-15"), ("postgres", "initdb"), ("usr/lib/postgresql/15/bin",)
-    ),
-    "redis": Program(("redis-server", "redis-tools"), ("redis-server",), ("usr/bin",)),
-    "nginx": Program(("nginx",), ("nginx",), ("usr/sbin",)),
+    "postgres": Program(("postgresql-15",), ("postgres", "initdb"), "usr/lib/postgresql/15/bin"),
+    "redis": Program(("redis-server", "redis-tools"), ("redis-server",), "usr/bin"),
+    "nginx": Program(("nginx",), ("nginx",), "usr/sbin"),
 }
 
 
