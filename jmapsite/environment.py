@@ -76,6 +76,16 @@ class Environment:
         return found
 
 
+def is_loopback(host: str) -> bool:
+    """Whether a listening address can be reached from this machine only."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
 def secret_from_file(path: Path) -> str:
     """The secret kept in the file, made (mode 0600) on first use.
 

@@ -5,7 +5,6 @@ only. With DATABASE_URL, ALLOWED_HOSTS and TRUSTED_PROXIES the same file describ
 is listed in the README's table; docs/operations.md says how to use them.
 """
 
-import ipaddress
 import socket
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 
-from jmapsite.environment import Environment, secret_from_file
+from jmapsite.environment import Environment, is_loopback, secret_from_file
 
 env = Environment()
 
@@ -28,16 +27,6 @@ HOST = env.text("HOST", "127.0.0.1")
 PORT = env.number("PORT", 8000, minimum=1, maximum=65535)
 WORKERS = env.number("WORKERS", 1, minimum=1, maximum=256)
 SERVER = env.choice("SERVER", "uvicorn" if WORKERS > 1 else "daphne", ("daphne", "uvicorn"))
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a listening address can be reached from this machine only."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
 
 
 def default_hosts(host: str) -> list[str]:

@@ -1,0 +1,60 @@
+"""``manage.py serve``: prepares the database, makes the demo on a first run, and becomes the server."""
+
+import os
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.db import connections
+from django.utils.translation import gettext as _
+
+from jmapsite import server
+from jmapsite.demo import Demo, ensure_demo
+from jmapsite.environment import is_loopback
+from jmapsite.schema import prepare_database
+
+
+class Command(BaseCommand):
+    """Serve the site with the settings of the environment: HOST, PORT, DATA_DIR, DATABASE_URL, SERVER, WORKERS."""
+
+    help = _("Prepare the database and serve the site; a first run on this machine alone makes a demo.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Prepare, tell where the site is, and replace this process by the server's."""
+        os.umask(0o077)
+        settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+        command = server.command_line(settings.SERVER, settings.HOST, settings.PORT, settings.WORKERS)
+        server.require_free_port(settings.HOST, settings.PORT)
+        if connections["default"].vendor == "sqlite":
+            server.hold(settings.DATA_DIR)
+        prepare_database(self.say)
+        root = server.origin(settings.HOST, settings.PORT)
+        session_url, admin_url = f"{root}/.well-known/jmap", f"{root}/admin/"
+        if is_loopback(settings.HOST) and not settings.DATABASE_URL:
+            demo, is_new = ensure_demo(settings.DATA_DIR, session_url, admin_url)
+            if demo:
+                self.tell_demo(demo, is_new)
+        elif not is_loopback(settings.HOST):
+            self.say(_("Answers to the host names %(names)s.") % {"names": ", ".join(settings.ALLOWED_HOSTS)})
+        self.say(_("JMAP session: %(url)s") % {"url": session_url})
+        self.say(_("Admin:        %(url)s") % {"url": admin_url})
+        self.say(_("Serving with %(server)s; stop with Ctrl-C.") % {"server": settings.SERVER})
+        connections.close_all()
+        sys.stdout.flush()
+        os.execv(command[0], command)
+
+    def tell_demo(self, demo: Demo, is_new: bool) -> None:
+        """Print the logins once; later runs only say where they stand."""
+        path = settings.DATA_DIR / "demo.json"
+        if not is_new:
+            self.say(_("The demo's logins are in %(path)s.") % {"path": path})
+            return
+        self.say(_("Made a demo; its logins are printed now only and kept in %(path)s:") % {"path": path})
+        for login in (*demo.accounts, demo.admin):
+            self.say(f"  {login.username}  {login.password}")
+
+    def say(self, line: str) -> None:
+        """Print one line at once."""
+        self.stdout.write(line)
+        self.stdout.flush()
