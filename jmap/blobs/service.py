@@ -96,7 +96,7 @@ def pin(*blob_ids: int) -> None:
     outside of this transaction.
     """
     keys = sorted(set(blob_ids))
-    locked = sql.lock(None, keys, wait=True)
+    locked = sql.lock(keys)
     dying = [key for key, (_account, _digest, is_dying) in locked.items() if is_dying]
     store = default_store()
     if len(locked) < len(keys) or any(store.size(BlobKey(*locked[key][:2])) is None for key in dying):

@@ -41,27 +41,43 @@ def upsert(account_id: int, items: Sequence[tuple[bytes, int]], now: datetime) -
         return {bytes(digest): key for digest, key in cursor.fetchall()}
 
 
-def lock(account_id: int | None, keys: Sequence[int], *, wait: bool) -> dict[int, tuple[int, bytes, bool]]:
+def lock(keys: Iterable[int]) -> dict[int, tuple[int, bytes, bool]]:
     """Lock rows in ascending order until the commit: key to (account, digest, whether it is dying).
 
-    Without ``wait`` rows that somebody else holds are left out (SQLite knows one lock, and waits for it). On
-    PostgreSQL the values are those after the wait. Must stand in a transaction.
+    Waits for whoever holds one; the values are those after the wait. Must stand in a transaction.
     """
+    return {
+        key: (account, bytes(digest), dying is not None)
+        for key, account, digest, dying in _lock(keys, "1 = 1", [], "FOR NO KEY UPDATE")
+    }
+
+
+def lock_to_collect(keys: Iterable[int], dying_before: datetime | None) -> dict[int, tuple[int, bytes]]:
+    """Lock rows that are live, or have been dying since before that moment: key to (account, digest).
+
+    Rows that somebody else holds are left for another time (SQLite knows one lock, and waits for it).
+    """
+    condition, parameters = "dying_since IS NULL", []
+    if dying_before is not None:
+        condition, parameters = "dying_since < %s", [_moment(dying_before)]
+    rows = _lock(keys, condition, parameters, "FOR UPDATE SKIP LOCKED")
+    return {key: (account, bytes(digest)) for key, account, digest, _dying in rows}
+
+
+def _lock(keys: Iterable[int], condition: str, parameters: list[Any], strength: str) -> list[tuple[Any, ...]]:
+    keys = list(keys)
     if not keys:
-        return {}
-    where, parameters = "id IN (" + ", ".join(["%s"] * len(keys)) + ")", list(keys)
-    if account_id is not None:
-        where, parameters = where + " AND account_id = %s", [*parameters, account_id]
+        return []
+    where = f"id IN ({', '.join(['%s'] * len(keys))}) AND {condition}"
     columns = "id, account_id, digest, dying_since"
     if connection.vendor == "postgresql":
-        strength = "FOR NO KEY UPDATE" if wait else "FOR UPDATE SKIP LOCKED"
         sql = f"SELECT {columns} FROM jmap_core_blob WHERE {where} ORDER BY id {strength}"
     else:
         # An UPDATE takes SQLite's write lock before anything is read.
         sql = f"UPDATE jmap_core_blob SET dying_since = dying_since WHERE {where} RETURNING {columns}"
     with connection.cursor() as cursor:
-        cursor.execute(sql, parameters)
-        return {key: (account, bytes(digest), dying is not None) for key, account, digest, dying in cursor.fetchall()}
+        cursor.execute(sql, [*keys, *parameters])
+        return cursor.fetchall()
 
 
 def visible(user_id: Any, account_id: int, keys: Sequence[int]) -> list[tuple[int, bytes, int]]:

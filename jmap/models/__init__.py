@@ -1,8 +1,18 @@
 """The tables of the core: accounts and who may enter them, credentials, states, tombstones, blobs."""
 
 from jmap.models.account import Account, AccountAccess, TypeState
-from jmap.models.blob import Blob, Upload
+from jmap.models.blob import Blob, BlobHold, Upload
 from jmap.models.credential import Credential
 from jmap.models.tracked import Tombstone, TrackedModel
 
-__all__ = ["Account", "AccountAccess", "Blob", "Credential", "Tombstone", "TrackedModel", "TypeState", "Upload"]
+__all__ = [
+    "Account",
+    "AccountAccess",
+    "Blob",
+    "BlobHold",
+    "Credential",
+    "Tombstone",
+    "TrackedModel",
+    "TypeState",
+    "Upload",
+]

@@ -62,3 +62,18 @@ class Upload(models.Model):
 
     def __str__(self) -> str:
         return f"{self.blob} by {self.user}"
+
+
+class BlobHold(models.Model):
+    """While one of these has not expired, no octets are deleted: a backup copies the database first, then the blobs."""
+
+    reason = models.CharField(_("reason"), max_length=255)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("expires"))
+
+    class Meta:
+        verbose_name = _("hold on blobs")
+        verbose_name_plural = _("holds on blobs")
+
+    def __str__(self) -> str:
+        return self.reason
