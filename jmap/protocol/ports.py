@@ -8,6 +8,7 @@ Rules kept here:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -25,16 +26,18 @@ class RawJson:
     The edge splices ``data`` into the response as it is, so whoever makes one vouches that it is valid JSON.
     """
 
-    __slots__ = ("data",)
+    __slots__ = ("_value", "data")
 
     def __init__(self, data: bytes | str) -> None:
         self.data = data
 
     def value(self) -> Json:
-        """The parsed value."""
-        import json
-
-        return json.loads(self.data)
+        """The parsed value; parsed once, so whoever gets it must not change it."""
+        try:
+            return self._value
+        except AttributeError:
+            self._value: Json = json.loads(self.data)
+            return self._value
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +45,8 @@ class AccountInfo:
     """An account as one principal sees it (RFC 8620 §2).
 
     ``key`` is whatever the store knows the account by; the core passes it through and never looks inside.
-    ``capabilities`` maps each capability URI that this principal may use in the account to its accountCapabilities value.
+    ``capabilities`` maps each capability URI that this principal may use in the account to what the account itself adds
+    to the accountCapabilities value that the registry declares.
     """
 
     id: str
@@ -181,7 +185,7 @@ class Comparator:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A /query, checked (RFC 8620 §5.5). Give ``anchor`` or ``position``; ``limit`` is already clamped, None is none."""
+    """A /query, checked (RFC 8620 §5.5): by ``anchor`` or by ``position``; ``limit`` is clamped, None is none."""
 
     filter: Filter | None
     sort: tuple[Comparator, ...]
@@ -243,13 +247,20 @@ class Update(Protocol):
         Raises SetErrorException (invalidPatch, invalidProperties) by every rule of RFC 8620 §5.3 on the final value.
         """
 
+    def settle(self, created: Mapping[str, str]) -> Update:
+        """The patch with references to creations of the same plan replaced, given their ids by creation id.
+
+        Raises SetErrorException invalidProperties for one that was not created.
+        """
+
 
 @dataclass(slots=True)
 class SetPlan:
     """A /set, checked (RFC 8620 §5.3).
 
     ``creates`` are full objects with defaults filled in, ordered so that a referenced creation stands before those that
-    refer to it (as far as there is no cycle); an Id property may still hold "#cid" naming another creation of this plan.
+    refer to it (as far as there is no cycle); an Id may still be a CreationReference ("#cid") to another creation of
+    this plan, which ``creation.settle_object`` and ``Update.settle`` replace once its id is known.
     """
 
     if_in_state: str | None
@@ -295,8 +306,8 @@ class CopyPlan:
 class Store(Protocol):
     """What stands behind a data type. A type needs only what its methods call; state is always needed.
 
-    Every method may raise MethodError. All run inside ``Backend.reading`` but ``set`` and ``copy``, which open their own
-    transaction, take the account's lock before they read, and commit before they return.
+    Every method may raise MethodError. All run inside ``Backend.reading`` but ``set`` and ``copy``, which open their
+    own transaction, take the account's lock before they read, and commit before they return.
     """
 
     def state(self, ctx: Context) -> str: ...

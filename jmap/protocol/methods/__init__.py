@@ -1,0 +1,28 @@
+"""The methods that follow from a declaration: one file for each (RFC 8620 §4, §5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from jmap.protocol.datatype import DataType
+from jmap.protocol.methods.changes import method as changes
+from jmap.protocol.methods.copy import method as copy
+from jmap.protocol.methods.get import method as get
+from jmap.protocol.methods.query import method as query
+from jmap.protocol.methods.query_changes import method as query_changes
+from jmap.protocol.methods.set import method as set_
+from jmap.protocol.registry import Method
+
+_FACTORIES: dict[str, Callable[[type[DataType]], Method]] = {
+    "get": get,
+    "changes": changes,
+    "set": set_,
+    "copy": copy,
+    "query": query,
+    "queryChanges": query_changes,
+}
+
+
+def standard_methods(cls: type[DataType]) -> list[Method]:
+    """The methods that a type's ``Meta.methods`` asks for."""
+    return [_FACTORIES[name](cls) for name in cls._meta.methods]
