@@ -177,8 +177,7 @@ TIME_ZONE = "UTC"
 LOCALE_PATHS = [BASE_DIR / "locale"]
 
 STATIC_URL = "/static/"
-STATIC_ROOT = DATA_DIR / "static"
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = True  # served from the packages they come in: nothing to collect
 
 # --- The protocol and its HTTP edge ----------------------------------------------------------------------------------
 
