@@ -194,20 +194,15 @@ def _whole_markup(html: str) -> str:
         comment = html.startswith("<!--", start.start())
         tag = (_COMMENT if comment else _TAG).match(html, start.start())
         if tag is None:
-            # An odd quote makes a tag look endless; a simple ">" closes it for every reader that recovers.
-            close = -1 if comment else html.find(">", start.start())
-            if close < 0 or html.find("<", start.start() + 1, close) < 0:
-                return html[: start.start()]
-            position = close + 1
-            continue
+            return html[: start.start()]
         position = tag.end()
     return _OPEN_REFERENCE.sub("", html)
 
 
-_QUOTE = re.compile(r"^[ \t]*[>|].*\n?", re.MULTILINE)
+_QUOTE = re.compile(r"^[ \t]{0,8}>.*\n?", re.MULTILINE)
+_WROTE = r"wrote|writes|schrieb|a écrit|escribió|escreveu|ha scritto|skrev|schreef|napisał\(?a?\)?"
 _ATTRIBUTION = re.compile(
-    r"^[^\n]{0,200}\b(?:wrote|writes|schrieb|a écrit|escribió|escreveu|ha scritto|skrev|napisał\(?a?\)?)\s?[^\n]{0,30}:"
-    r"[ \t]*\n(?=[ \t\n]{0,20}>)",
+    rf"^(?:On\b[^\n]{{0,200}}\n)?[^\n]{{0,200}}\b(?:{_WROTE})\s?[^\n]{{0,30}}:[ \t]*\n(?=[ \t\n]{{0,20}}>)",
     re.MULTILINE,
 )
 _SIGNATURE = re.compile(r"^-- ?\n.*", re.MULTILINE | re.DOTALL)

@@ -72,8 +72,8 @@ _LABELS: dict[str, str] = {
     "iso2022_jp_2": "iso-2022-jp csiso2022jp iso-2022-jp-2 iso2022jp cp50220 cp50221 cp50222 iso-2022-jp-ms",
     "iso2022_jp_3": "iso-2022-jp-3",
     "iso2022_kr": "iso-2022-kr csiso2022kr",
-    "cp949": "euc-kr ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 korean cseuckr csksc56011987 iso-ir-149 windows-949 "
-    "ms949 uhc euckr ks_c_5601",
+    "cp949": "euc-kr euckr ks_c_5601 ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 korean cseuckr csksc56011987 "
+    "iso-ir-149 windows-949 ms949 uhc",
     "johab": "cp1361 ms1361",
     "cp437": "ibm437 437 cspc8codepage437",
     "cp850": "ibm850 850 cspc850multilingual",
@@ -184,9 +184,8 @@ def decode_text(raw: bytes, declared: str | None) -> tuple[str, bool]:
     """
     codec = codec_for(declared)
     unknown = codec is None and bool(declared)
-    if codec is None or codec == "cp1252":
-        if (shifted := _shifted(raw)) is not None:
-            return shifted, unknown
+    if codec in (None, "cp1252") and (shifted := _shifted(raw)) is not None:
+        return shifted, unknown
     if codec not in STATEFUL:
         if raw.isascii():
             return clean(raw.decode("ascii")), unknown

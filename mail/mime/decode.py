@@ -93,7 +93,7 @@ def _base64_slices(slices: Iterator[bytes]) -> Iterator[bytes]:
 def _uu_slices(slices: Iterator[bytes]) -> Iterator[bytes]:
     started = False
     for raw in slices:
-        out = []
+        out: list[bytes] = []
         for line in raw.splitlines():
             if not started:
                 started = line.startswith(b"begin ")

@@ -140,9 +140,7 @@ _RESTRICTED: dict[str, frozenset[str]] = {
     **dict.fromkeys(
         ("resent-from", "resent-sender", "resent-reply-to", "resent-to", "resent-cc", "resent-bcc"), _ADDRESS_FORMS
     ),
-    **dict.fromkeys(
-        ("message-id", "in-reply-to", "references", "resent-message-id"), frozenset({"Raw", "MessageIds"})
-    ),
+    **dict.fromkeys(("message-id", "in-reply-to", "references", "resent-message-id"), frozenset({"Raw", "MessageIds"})),
     **dict.fromkeys(("date", "resent-date"), frozenset({"Raw", "Date"})),
     **dict.fromkeys(
         ("list-help", "list-unsubscribe", "list-subscribe", "list-post", "list-owner", "list-archive"),

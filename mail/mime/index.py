@@ -10,6 +10,8 @@ Rules kept:
 - Line ends are CRLF or bare LF, mixed too; bare CR where the message has no LF at all.
 - The delimiters of an outer multipart end every inner one, so that the cost is at most the size times the depth.
 - At most `MAX_PARTS` parts and `MAX_DEPTH` levels: what would go beyond is one part that holds the remaining octets.
+- Header blocks are read up to `MAX_HEADER` octets; the search for delimiters ends after `MAX_FALSE_DELIMITERS` lines
+  that only looked like one, since such lines could be searched again at every level.
 - message/* parts are not descended into.
 """
 
@@ -19,23 +21,26 @@ from dataclasses import dataclass, field
 from mmap import mmap
 from typing import Any
 
-from mail.mime.charset import clean
+from mail.mime.addresses import strip_comments
 from mail.mime.decode import KNOWN_ENCODINGS, decoded_size
 from mail.mime.headers import FIELD, FIELD_CR, as_text, convenience_properties, iterate_fields, unfold
 from mail.mime.params import filename, parse_parameters
-from mail.mime.addresses import strip_comments
 
 MIME_VERSION = 1
 """The version of what this parser derives; raised when the same octets would give another index."""
 
 MAX_PARTS = 1000
-MAX_DEPTH = 50
-MAX_BOUNDARY = 1000
+MAX_DEPTH = 32
+MAX_HEADER = 1 << 19
+"""How many octets of a header block are read as fields; what follows is shown as body."""
+
+MAX_FALSE_DELIMITERS = 200_000
+"""How many lines of a message may begin like a delimiter and be none, before no more delimiters are looked for."""
+
+_LONGEST_TAIL = 1000
 
 Octets = bytes | mmap
 """A message in memory or mapped: octets that know `find` and slice to bytes."""
-
-_MULTIPART, _LEAF = 1, 0
 
 
 @dataclass(slots=True)
@@ -142,7 +147,6 @@ def _linked(parts: list[Part]) -> list[Part]:
     return parts
 
 
-_WSP = b" \t"
 # Lines after which a header block goes on although a line before them was no field.
 _KNOWN_FIELD = re.compile(
     rb"(?:content-[a-z-]+|mime-version|from|to|cc|subject|date|message-id|received|reply-to|sender|return-path|"
@@ -155,7 +159,6 @@ _ANCHORED = {
     False: re.compile(rb"(?:\A|(?<=\n))--([^\r\n]{1,200}?)[ \t]*+\r?\nContent-", re.IGNORECASE),
     True: re.compile(rb"(?:\A|(?<=\r))--([^\r\n]{1,200}?)[ \t]*+\rContent-", re.IGNORECASE),
 }
-_MIME_FIELDS = re.compile(rb"content-(?:type|transfer-encoding|disposition|id|language|location)", re.IGNORECASE)
 
 
 class _Scanner:
@@ -164,6 +167,7 @@ class _Scanner:
     def __init__(self, data: Octets) -> None:
         self.data = data
         self.parts: list[Part] = []
+        self.false_delimiters = 0
         self.bare_cr = data.find(b"\n") < 0 and data.find(b"\r") >= 0
         self.line_end = b"\r" if self.bare_cr else b"\n"
         self.field = FIELD_CR if self.bare_cr else FIELD
@@ -172,6 +176,7 @@ class _Scanner:
         """Where the header fields that begin at `start` end, and where the body begins."""
         data = self.data
         position = start
+        end = min(end, start + MAX_HEADER)
         while position < end:
             match = self.field.match(data, position, end)
             if match is not None:
@@ -222,13 +227,13 @@ class _Scanner:
             current = next(delimiters, None)
         found = False
         while current is not None:
-            _, after, closing = current
+            after, closing = current[1:]
             full = len(self.parts) >= MAX_PARTS
             following = None if full else next(delimiters, None)
             if not closing:
                 found = True
-                stop = following[0] if following is not None else end
-                self.entity(parent, min(after, stop), stop, default, MAX_DEPTH if full else depth + 1)
+                stop = max(after, following[0]) if following is not None else end
+                self.entity(parent, after, stop, default, MAX_DEPTH if full else depth + 1)
             current = following
         return found
 
@@ -237,26 +242,23 @@ class _Scanner:
 
         Delimiters after a closing one count too: two nested multiparts may share a boundary, and no part is lost.
         """
-        data, needle = self.data, b"--" + boundary
-        position = start
-        while (found := data.find(needle, position, end)) >= 0:
+        data, needle = self.data, self.line_end + b"--" + boundary
+        # The first line of the body has no line end before it.
+        found = start - 1 if data[start : start + len(needle) - 1] == needle[1:] else data.find(needle, start, end)
+        while found >= 0:
             position = found + len(needle)
-            if found > start and data[found - 1 : found] != self.line_end:
+            after = data.find(self.line_end, position, end) + 1 or end
+            tail = data[position : min(after, position + _LONGEST_TAIL)].rstrip()
+            if tail not in (b"", b"--"):
+                self.false_delimiters += 1
+                if self.false_delimiters > MAX_FALSE_DELIMITERS:
+                    return
+                found = data.find(needle, position, end)
                 continue
-            line_stop = data.find(self.line_end, position, end)
-            after = line_stop + 1 or end
-            if after - position > MAX_BOUNDARY:
-                continue
-            tail = data[position:after].rstrip()
-            if tail and tail != b"--":
-                continue
-            position = after
-            stop = found
-            if stop > start:
-                stop -= 1
-                if not self.bare_cr and stop > start and data[stop - 1 : stop] == b"\r":
-                    stop -= 1
-            yield stop, after, bool(tail)
+            if not self.bare_cr and found > start and data[found - 1 : found] == b"\r":
+                found -= 1
+            yield max(start, found), after, bool(tail)
+            found = data.find(needle, after - 1, end)
 
     def describe(self, part: Part, default_type: str) -> bytes | None:
         """Fill in what the header fields of a part say of it; returns the boundary of a multipart."""
@@ -284,7 +286,7 @@ class _Scanner:
         if "language" in fields:
             part.language = _TOKEN.findall(strip_comments(unfold(fields["language"]))) or None
         if "location" in fields:
-            part.location = "".join(as_text(fields["location"]).split()).strip("\"<>") or None
+            part.location = "".join(as_text(fields["location"]).split()).strip('"<>') or None
         return parameters["boundary"].rstrip().encode() if parameters.get("boundary") and part.is_multipart else None
 
 

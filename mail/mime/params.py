@@ -50,7 +50,7 @@ def parse_parameters(value: str) -> tuple[str, dict[str, str]]:
 
 def _without_comments(value: str) -> str:
     """The value without comments; "(1)" in an unquoted file name such as "copy (1).pdf" is none."""
-    cut = tokenize(value)
+    cut = list(tokenize(value))
     following = [kind for kind, _ in cut[1:]] + [""]
     return "".join(
         " " if kind == "comment" and after != "atom" else token for (kind, token), after in zip(cut, following)
