@@ -8,11 +8,11 @@ Rules kept here:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 
 from jmap.protocol.errors import SetError, SetErrorException
-from jmap.protocol.ports import Json
+from jmap.protocol.ports import Context, Json
 
 Resolver = Callable[[str, str], str | None]
 """Maps (creation id, name of a data type) to an id or a CreationReference, or None when nothing has that name."""
@@ -41,6 +41,26 @@ class CreatedIdMap:
 
     def put(self, creation_id: str, object_id: str) -> None:
         self.ids[creation_id] = object_id
+
+
+class Resolve:
+    """Resolves creation ids: those of this call's own type and creations first, then those of earlier calls.
+
+    ``own`` holds the creation ids of this call, ``name`` the data type it creates (RFC 8620 §5.3). Without them only
+    earlier calls count, which is what methods other than /set need.
+    """
+
+    __slots__ = ("ctx", "name", "own")
+
+    def __init__(self, ctx: Context, name: str = "", own: Container[str] = ()) -> None:
+        self.ctx = ctx
+        self.name = name
+        self.own = own
+
+    def __call__(self, creation_id: str, refs: str) -> str | None:
+        if refs == self.name and creation_id in self.own:
+            return CreationReference(f"#{creation_id}")
+        return self.ctx.created_ids.get(creation_id)
 
 
 def references(value: Json) -> set[str]:

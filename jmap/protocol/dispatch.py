@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 
-from jmap.protocol.creation import CreatedIdMap
+from jmap.protocol.creation import CreatedIdMap, Resolve
 from jmap.protocol.errors import MethodError
 from jmap.protocol.ports import AccountInfo, Backend, Context, Json, Limits, Principal
 from jmap.protocol.primitives import Invalid
@@ -173,11 +173,6 @@ class Run:
         if method.account:
             account = self._account(method, arguments)
             rest = {name: value for name, value in arguments.items() if name != "accountId"}
-        if method.arguments is not None:
-            try:
-                rest = check_arguments(method.arguments, rest)
-            except Invalid as error:
-                raise MethodError("invalidArguments", str(error)) from None
         ctx = Context(
             principal=self.principal,
             account=account,
@@ -186,6 +181,11 @@ class Run:
             using=self.request.using,
             call_later=lambda name, later: caused.append((name, later)),
         )
+        if method.arguments is not None:
+            try:
+                rest = check_arguments(method.arguments, rest, Resolve(ctx))
+            except Invalid as error:
+                raise MethodError("invalidArguments", str(error)) from None
         if method.access is Access.READ:
             self.snapshot.open()
         elif method.access is Access.WRITE:

@@ -28,6 +28,7 @@ _BAD_ESCAPE = re.compile(r"~(?![01])")
 
 
 def invalid_patch(description: str) -> SetErrorException:
+    """The PatchObject itself breaks a rule (RFC 8620 §5.3)."""
     return SetErrorException(SetError("invalidPatch", description))
 
 
@@ -194,6 +195,8 @@ def _parse_change(cls: type[DataType], path: Path, value: Json, resolve: Resolve
         parent = leaf
         key, leaf = parent.step(part, resolve)
         keys.append(key)
+    if frozen and value is None and len(path) == 1 and declaration.has_default:
+        value = declaration.fallback()
     if not frozen:
         value = _parse_value(leaf, parent if len(path) > 1 else None, value, resolve)
     return Change(tuple(keys), value, declaration, frozen)

@@ -199,6 +199,8 @@ class Query:
 
 @dataclass(slots=True)
 class QueryResult:
+    """The answer to /query (RFC 8620 §5.5); ``total`` is needed exactly when ``calculate_total`` was asked."""
+
     query_state: str
     can_calculate_changes: bool
     position: int

@@ -353,7 +353,9 @@ class Object(Property):
         yield from self.members.values()
 
 
-def check_arguments(declarations: Mapping[str, Property], given: Mapping[str, Json]) -> dict[str, Json]:
+def check_arguments(
+    declarations: Mapping[str, Property], given: Mapping[str, Json], resolve: Resolver | None = None
+) -> dict[str, Json]:
     """The arguments of a call with defaults filled in (RFC 8620 §3.5). Raises Invalid for the first that is wrong."""
     checked = {}
     for name, value in given.items():
@@ -361,7 +363,7 @@ def check_arguments(declarations: Mapping[str, Property], given: Mapping[str, Js
         if declaration is None:
             raise Invalid("is not an argument of this method", (name,))
         try:
-            checked[name] = declaration.check(value)
+            checked[name] = declaration.check(value, resolve)
         except Invalid as error:
             raise error.under(name) from None
     for name, declaration in declarations.items():

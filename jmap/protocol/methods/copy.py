@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from jmap.protocol.creation import Resolve
 from jmap.protocol.datatype import DataType
 from jmap.protocol.errors import MethodError, SetError, SetErrorException
-from jmap.protocol.methods.set import RecordKey, Resolve, check_count, set_errors
+from jmap.protocol.methods.set import RecordKey, check_count, set_errors
 from jmap.protocol.patch import invalid_properties
 from jmap.protocol.ports import AccountInfo, Context, CopyPlan, Json, Store
 from jmap.protocol.primitives import Invalid
@@ -39,7 +40,7 @@ def method(cls: type[DataType]) -> Method:
         check_count(len(arguments["create"]), ctx)
         creates: dict[str, dict[str, Json]] = {}
         refused: dict[str, SetError] = {}
-        resolve = Resolve(meta.name, {}, ctx)
+        resolve = Resolve(ctx)
         for creation_id, given in arguments["create"].items():
             try:
                 creates[creation_id] = _check_copy(cls, given, resolve)

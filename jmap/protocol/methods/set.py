@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from jmap.protocol.creation import CreationReference, references
+from jmap.protocol.creation import CreationReference, Resolve, Resolver, references
 from jmap.protocol.datatype import DataType
 from jmap.protocol.errors import MethodError, SetError, SetErrorException
 from jmap.protocol.patch import Patch, invalid_properties, parse_patch
@@ -48,9 +48,12 @@ def method(cls: type[DataType]) -> Method:
     def set(ctx: Context, arguments: Mapping[str, Json]) -> dict[str, Json]:
         draft = Draft(cls, ctx, arguments)
         extras = {name: arguments[name] for name in extra if name in arguments}
-        return draft.answer(draft.carry_out(meta.store, arguments["ifInState"], extras))
+        return draft.answer(draft.carry_out(meta.store, arguments.get("ifInState"), extras))
 
-    return Method(f"{meta.name}/set", meta.capability, set, {**ARGUMENTS, **extra}, Access.WRITE, meta.account)
+    declarations = {**ARGUMENTS, **extra}
+    if not meta.account:
+        del declarations["ifInState"]
+    return Method(f"{meta.name}/set", meta.capability, set, declarations, Access.WRITE, meta.account)
 
 
 def check_count(count: int, ctx: Context) -> None:
@@ -60,7 +63,7 @@ def check_count(count: int, ctx: Context) -> None:
 
 
 def check_create(
-    cls: type[DataType], properties: Mapping[str, Json], resolve: Resolve
+    cls: type[DataType], properties: Mapping[str, Json], resolve: Resolver
 ) -> tuple[dict[str, Json], dict[str, Json]]:
     """A create, checked and completed, and the defaults that completed it. Raises SetErrorException."""
     checked: dict[str, Json] = {}
@@ -86,22 +89,6 @@ def check_create(
     if invalid:
         raise invalid_properties(invalid)
     return {**checked, **defaults}, defaults
-
-
-class Resolve:
-    """Resolves creation ids: those of this call first, then those of earlier calls (RFC 8620 §5.3)."""
-
-    __slots__ = ("ctx", "name", "own")
-
-    def __init__(self, name: str, own: Mapping[str, Json], ctx: Context) -> None:
-        self.name = name
-        self.own = own
-        self.ctx = ctx
-
-    def __call__(self, creation_id: str, refs: str) -> str | None:
-        if refs == self.name and creation_id in self.own:
-            return CreationReference(f"#{creation_id}")
-        return self.ctx.created_ids.get(creation_id)
 
 
 @dataclass(slots=True)
@@ -134,7 +121,7 @@ class Draft:
         self._take_updates(update)
 
     def _take_creates(self, create: Mapping[str, dict[str, Json]]) -> None:
-        resolve = Resolve(self.cls._meta.name, create, self.ctx)
+        resolve = Resolve(self.ctx, self.cls._meta.name, create)
         for creation_id, properties in create.items():
             if self.cls._meta.singleton:
                 self.refused.created[creation_id] = SetError("singleton", "there is exactly one, and it exists")
@@ -198,7 +185,7 @@ class Draft:
                 self.destroys[record_id] = None
 
     def _take_updates(self, update: Mapping[str, dict[str, Json]]) -> None:
-        resolve = Resolve(self.cls._meta.name, {**self.creates, **self.refused.created}, self.ctx)
+        resolve = Resolve(self.ctx, self.cls._meta.name, {**self.creates, **self.refused.created})
         doomed = frozenset((*self.destroys, *self.late_destroys))
         for key, patch in update.items():
             record_id = self._record_id(key)
