@@ -3,7 +3,8 @@
 Rules kept here:
 - the first statement of a write locks the account row; nothing is read before it, so modseq order is commit order;
 - every changed row gets a modseq of its own; the state of a type is the modseq of its last change;
-- ``modseq`` is stored, ``state`` travels: epoch and modseq, so that a restored backup invalidates states of the lost future;
+- ``modseq`` is stored, ``state`` travels: epoch and modseq, so that a restored backup invalidates states of the
+  lost future;
 - on commit the new states are announced as a hint.
 """
 

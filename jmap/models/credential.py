@@ -1,6 +1,7 @@
 """Credential: what a client signs in with other than the user's own password.
 
-Rules kept here: the secret is random (so SHA-256 is a sufficient hash and costs a microsecond), shown once, stored hashed.
+Rules kept here: the secret is random (so SHA-256 is a sufficient hash and costs a microsecond), shown once, stored
+hashed.
 """
 
 from __future__ import annotations

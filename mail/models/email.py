@@ -3,7 +3,8 @@
 Rules kept here:
 - Email is the narrow row that changes (keywords) and that sorts walk; EmailContent never changes after arrival;
 - the common keywords are columns, all others rows of EmailKeyword, told of by ``has_other_keywords``;
-- what is derived carries the version of what derived it; ids of the email are not in what is stored as JSON, since a late
+- what is derived carries the version of what derived it; ids of the email are not in what is stored as JSON, since
+  a late
   thread link gives an email a new id;
 - a destroyed email's blob, mailboxes and keywords move to RetainedEmail, out of all hot tables.
 """

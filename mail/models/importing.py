@@ -8,7 +8,9 @@ from jmap.models.tracked import GuardedModel
 
 
 class ImportedMessage(GuardedModel):
-    """One message of one source that was imported: unique name of a Maildir file, or hash and ordinal of an mbox entry."""
+    """One message of one source that was imported: unique name of a Maildir file, or hash and ordinal of an mbox
+    entry.
+    """
 
     account = models.ForeignKey("jmap_core.Account", models.CASCADE, related_name="+", db_index=False)
     source = models.BinaryField(max_length=32)

@@ -34,7 +34,8 @@ class Mailbox(TrackedModel):
 
     parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
     name = models.CharField(_("name"), max_length=255)
-    role = models.CharField(_("role"), max_length=32, null=True, blank=True)
+    # Null is what the wire says for no role, and what the unique constraint passes over.
+    role = models.CharField(_("role"), max_length=32, null=True, blank=True)  # noqa: DJ001
     sort_order = models.PositiveIntegerField(_("sort order"), default=0)
     total_emails = models.PositiveIntegerField(_("emails"), default=0, editable=False)
     unread_emails = models.PositiveIntegerField(_("unread emails"), default=0, editable=False)

@@ -89,7 +89,9 @@ class FormerMembership(GuardedModel):
 
 
 class DayCount(GuardedModel):
-    """How many members and thread heads a mailbox has of each day (UTC, days since 1970-01-01); mailbox 0 is the account."""
+    """How many members and thread heads a mailbox has of each day (UTC, days since 1970-01-01); mailbox 0 is the
+    account.
+    """
 
     pk = models.CompositePrimaryKey("account_id", "mailbox_key", "day")
     account = models.ForeignKey(

@@ -2,7 +2,8 @@
 
 Rules kept here:
 - the thread of an email never changes; a late link merges by giving the emails of the smaller thread new ids;
-- ``unread_live`` counts unread emails that are in at least one mailbox other than Trash, ``unread_trash`` unread ones in
+- ``unread_live`` counts unread emails that are in at least one mailbox other than Trash, ``unread_trash`` unread
+  ones in
   Trash: unreadThreads of every mailbox follows from them (RFC 8621 §2).
 """
 
