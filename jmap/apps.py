@@ -1,6 +1,11 @@
 """The Django app of the protocol core; its tables carry the label ``jmap_core``."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
+
+OPTION_MODULES = ("jmap.conf", "jmap.blobs.conf", "jmap.limits.stores", "jmap.edge.options")
+"""Modules that declare options of the setting ``JMAP``; loaded at start so that the checks know every key."""
 
 
 class JmapConfig(AppConfig):
@@ -14,4 +19,6 @@ class JmapConfig(AppConfig):
     def ready(self) -> None:
         from jmap import lifecycle
 
+        for module in OPTION_MODULES:
+            import_module(module)
         lifecycle.connect()

@@ -7,19 +7,11 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from mail.models import Address, Domain
+from mail.models import Address
 from mail.services import accounts
-
-
-def split_address(address: str) -> tuple[str, str]:
-    """Local part and domain in lowercase. Raises ValidationError where this is no email address."""
-    validate_email(address)
-    local_part, _at, domain = address.rpartition("@")
-    return local_part.lower(), domain.lower()
 
 
 def find_user(username: str) -> Any | None:
@@ -44,26 +36,25 @@ def ensure_admin(username: str, password: str) -> bool:
 
 
 def find_address(address: str) -> Address | None:
-    """The address in the database, or None."""
-    local_part, domain = split_address(address)
+    """The address in the database, or None. Raises InvalidAddress where this is none."""
+    local_part, domain = accounts.split_address(address)
     return Address.objects.filter(local_part=local_part, domain__name=domain).first()
 
 
 def ensure_mailbox(address: str, password: str, display_name: str = "") -> bool:
     """Make the domain, the user (named like the address) and the account that are missing; whether one was made.
 
-    All or nothing. Raises ValidationError where the address is not well-formed.
+    Raises InvalidAddress where the address is not well-formed.
     """
-    local_part, domain = split_address(address)
     if find_address(address):
         return False
+    local_part, domain = accounts.split_address(address)
     full = f"{local_part}@{domain}"
+    accounts.create_domain(domain)
+    user = find_user(full)
     with transaction.atomic():
-        if not Domain.objects.filter(name=domain).exists():
-            accounts.create_domain(domain)
-        user = find_user(full)
         if user is None:
             model: Any = get_user_model()
             user = model._default_manager.create_user(**{model.USERNAME_FIELD: full}, password=password)
-        accounts.create_account(user=user, address=full, display_name=display_name or local_part)
+        accounts.create_account(user=user, address=full, display_name=display_name or full)
     return True

@@ -184,8 +184,11 @@ WHITENOISE_USE_FINDERS = True  # served from the packages they come in: nothing 
 JMAP: dict[str, Any] = {
     "BLOB_ROOT": DATA_DIR / "blobs",
     "TRUSTED_PROXIES": TRUSTED_PROXIES,
+    # One count for all worker processes: of this host by a file, of several hosts by Redis.
+    "LIMITS": {"FILE": str(DATA_DIR / "limits"), "REDIS_URL": env.text("REDIS_URL")},
 }
-"""Options of the applications; jmap/conf.py names them all, with their defaults."""
+"""Options of the applications: those of the core as jmap/conf.py names them, and a section for each part that has a
+class of options of its own."""
 
 REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],

@@ -10,8 +10,10 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from jmapsite.provision import ensure_admin, ensure_mailbox, find_address, find_user, split_address
+from jmapsite.provision import ensure_admin, ensure_mailbox, find_address, find_user
 from jmapsite.schema import prepare_database
+from mail.services.accounts import split_address
+from mail.services.errors import InvalidAddress
 
 
 class Command(BaseCommand):
@@ -38,6 +40,8 @@ class Command(BaseCommand):
             self.make_mailbox(address, options["name"])
         except ValidationError as error:
             raise CommandError(" ".join(error.messages)) from None
+        except InvalidAddress as error:
+            raise CommandError(str(error)) from None
 
     def make_admin(self, username: str) -> None:
         """Make the administrator, or say that there is one."""
