@@ -6,4 +6,8 @@ from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "jmapsite.settings")
 
-application = get_asgi_application()
+django_application = get_asgi_application()
+
+from jmap.edge.asgi import edge  # noqa: E402  (after Django is set up)
+
+application = edge(django_application)

@@ -1,0 +1,37 @@
+"""The principal of a request: a Django user as the protocol core sees one (RFC 8620 §2).
+
+Rules kept here: accounts are listed own first, then shared; a capability is listed for an account only where the user
+may use its methods there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jmap.ids import encode
+from jmap.protocol.ports import AccountInfo
+from jmap.registry import registry
+
+
+@dataclass(frozen=True, slots=True)
+class UserPrincipal:
+    """See ports.Principal; ``key`` is the user's primary key."""
+
+    username: str
+    key: Any
+    accounts: Mapping[str, AccountInfo]
+
+
+def principal_from(user_key: Any, rows: list[tuple[Any, ...]]) -> UserPrincipal:
+    """The principal that rows of ``jmap.auth.sql.access_rows`` describe."""
+    accounts: dict[str, AccountInfo] = {}
+    for _name, _password, _active, _credential, key, name, own, is_read_only in rows:
+        if key is None:
+            continue
+        wire_id = encode("u", key)
+        if wire_id not in accounts:
+            capabilities = {uri: {} for uri in registry.capabilities}
+            accounts[wire_id] = AccountInfo(wire_id, key, name, bool(own), bool(is_read_only), capabilities)
+    return UserPrincipal(rows[0][0], user_key, accounts)
