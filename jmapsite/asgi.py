@@ -8,6 +8,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "jmapsite.settings")
 
 django_application = get_asgi_application()
 
-from jmap.edge.asgi import edge  # noqa: E402  (after Django is set up)
+from jmap.edge.asgi import edge  # noqa: E402 - the edge needs Django's applications loaded
 
 application = edge(django_application)
