@@ -1,8 +1,8 @@
 """Structured MIME fields: a value with parameters (RFC 2045 §5.1, RFC 2183, RFC 2231), read as well as can be.
 
 Extended parameters (`name*=charset'lang'%41`) win over plain ones, and continuations (`name*0=`, `name*1*=`) are joined
-in numeric order. Unquoted values with spaces, missing semicolons and encoded-words in quotes are read as their senders
-meant them.
+in numeric order. Encoded-words in a plain "filename" or "name" are decoded: senders put them there against RFC 2047 §5.
+Unquoted values with spaces and missing semicolons are read as they were meant.
 """
 
 import re
@@ -20,6 +20,8 @@ _PARAMETER = re.compile(
 )
 _SECTION = re.compile(r"(?P<base>[^*]+)(?:\*(?P<number>0|[1-9]\d{0,5}))?(?P<extended>\*)?", re.ASCII)
 _PAIR = re.compile(r"\\(.)", re.DOTALL)
+_FILE_NAMES = {"filename", "name"}
+
 _Pieces = dict[int, tuple[str, bool]]
 
 
@@ -43,6 +45,8 @@ def parse_parameters(value: str) -> tuple[str, dict[str, str]]:
         else:
             continue
         _store(match["name"].lower(), text, plain, pieces)
+    for name in _FILE_NAMES & plain.keys():
+        plain[name] = decode_words_anywhere(plain[name])
     for name, numbered in pieces.items():
         plain[name] = _join(numbered)
     return head.strip(), {name: clean(text) for name, text in plain.items()}
@@ -87,9 +91,5 @@ def _join(numbered: _Pieces) -> str:
 
 
 def filename(disposition: dict[str, str], content_type: dict[str, str]) -> str | None:
-    """The name of a part from its parsed parameters: "filename", else "name" (RFC 8621 §4.1.4).
-
-    Encoded-words are decoded in both, as senders put them there against RFC 2047 §5.
-    """
-    text = disposition.get("filename") or content_type.get("name")
-    return decode_words_anywhere(text).strip() or None if text else None
+    """The name of a part from its parsed parameters: "filename", else "name" (RFC 8621 §4.1.4)."""
+    return (disposition.get("filename") or content_type.get("name") or "").strip() or None
