@@ -1,6 +1,7 @@
 """The ASGI application that daphne and uvicorn run: the protocol's edge in front of Django's handler."""
 
 import os
+from typing import cast
 
 from django.core.asgi import get_asgi_application
 
@@ -8,6 +9,6 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "jmapsite.settings")
 
 django_application = get_asgi_application()
 
-from jmap.edge.asgi import edge  # noqa: E402 - the edge needs Django's applications loaded
+from jmap.edge.asgi import Application, edge  # noqa: E402 - the edge needs Django's applications loaded
 
-application = edge(django_application)
+application = edge(cast("Application", django_application))

@@ -5,7 +5,8 @@ import sys
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.checks import WARNING, run_checks
+from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from django.utils.translation import gettext as _
 
@@ -18,10 +19,12 @@ from jmapsite.schema import prepare_database
 class Command(BaseCommand):
     """Serve the site with the settings of the environment: HOST, PORT, DATA_DIR, DATABASE_URL, SERVER, WORKERS."""
 
+    requires_system_checks = ()  # run here, so that what is in order is not called an issue
     help = _("Prepare the database and serve the site; a first run on this machine alone makes a demo.")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prepare, tell where the site is, and replace this process by the server's."""
+        self.run_checks()
         os.umask(0o077)
         settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         command = server.command_line(settings.SERVER, settings.HOST, settings.PORT, settings.WORKERS)
@@ -43,6 +46,14 @@ class Command(BaseCommand):
         connections.close_all()
         sys.stdout.flush()
         os.execv(command[0], command)
+
+    def run_checks(self) -> None:
+        """Print warnings of Django's system checks. Raises CommandError where one is an error."""
+        found = [message for message in run_checks() if message.level >= WARNING and not message.is_silenced()]
+        for message in found:
+            self.stderr.write(str(message))
+        if any(message.is_serious() for message in found):
+            raise CommandError(_("The settings cannot work as they are; see above."))
 
     def tell_demo(self, demo: Demo, is_new: bool) -> None:
         """Print the logins once; later runs only say where they stand."""
