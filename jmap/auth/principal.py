@@ -32,6 +32,6 @@ def principal_from(user_key: Any, rows: list[tuple[Any, ...]]) -> UserPrincipal:
             continue
         wire_id = encode("u", key)
         if wire_id not in accounts:
-            capabilities = {uri: {} for uri in registry.capabilities}
+            capabilities: dict[str, Any] = {uri: {} for uri in registry.capabilities}
             accounts[wire_id] = AccountInfo(wire_id, key, name, bool(own), bool(is_read_only), capabilities)
     return UserPrincipal(rows[0][0], user_key, accounts)

@@ -18,6 +18,7 @@ import threading
 import time
 from collections import OrderedDict
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth import authenticate
@@ -38,7 +39,7 @@ log = logging.getLogger("jmap.auth")
 LIFETIME = 900.0
 MAX_ENTRIES = 20_000
 PRINCIPAL_LIFETIME = 30.0
-LAST_USED_EVERY = timezone.timedelta(hours=1)
+LAST_USED_EVERY = timedelta(hours=1)
 
 
 class Refused(Exception):

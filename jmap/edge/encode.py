@@ -10,7 +10,11 @@ from typing import Any
 
 import orjson
 
+from jmap.edge.http import Head, Reply
+from jmap.edge.options import edge_options
 from jmap.protocol.ports import RawJson
+
+LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
 def dumps(value: Any) -> bytes:
@@ -28,9 +32,7 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is no JSON")
 
 
-_GZIP = re.compile(
-    r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?(?=,|$)", re.IGNORECASE
-)
+_GZIP = re.compile(r"(?:^|,)\s*gzip\s*(?:;\s*q\s*=\s*(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)\s*)?(?=,|$)", re.IGNORECASE)
 
 
 @functools.lru_cache(maxsize=200)
@@ -38,6 +40,21 @@ def wants_gzip(accept_encoding: str) -> bool:
     """Whether an Accept-Encoding value takes gzip (RFC 9110 §12.5.3)."""
     found = _GZIP.search(accept_encoding)
     return found is not None and (found[1] is None or float(found[1]) > 0)
+
+
+def packed(reply: Reply, head: Head) -> Reply:
+    """The reply, compressed where the client asks and it pays; on the way to this machine itself it never does."""
+    reply.headers.append((b"vary", b"Accept-Encoding"))
+    accepted = head.optional(b"accept-encoding")
+    if (
+        accepted is not None
+        and len(reply.body) >= edge_options().compress_from
+        and head.address not in LOOPBACK
+        and wants_gzip(accepted)
+    ):
+        reply.body = gzip(reply.body)
+        reply.headers.append((b"content-encoding", b"gzip"))
+    return reply
 
 
 def gzip(data: bytes) -> bytes:

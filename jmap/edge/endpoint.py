@@ -2,8 +2,8 @@
 
 Rules kept here:
 - it runs in a thread that has its own database connection, and leaves that connection usable;
-- a broken connection is noticed by the query that loads the principal, which is tried twice; a request that has begun is
-  never run again;
+- a broken connection is noticed by the query that loads the principal, which is tried twice; a request that has begun
+  is never run again;
 - what goes wrong unexpectedly is logged by type and place, never with content.
 """
 
@@ -25,10 +25,12 @@ from jmap.auth.principal import UserPrincipal
 from jmap.auth.verify import Verified, verifier
 from jmap.conf import jmap_options
 from jmap.edge import encode
+from jmap.edge.http import NO_STORE, Head, Headers, Reply
 from jmap.edge.options import limits
 from jmap.edge.problems import Problem
 from jmap.protocol import session as protocol_session
 from jmap.protocol.dispatch import process
+from jmap.protocol.errors import RequestError
 from jmap.registry import registry
 from jmap.store import OrmBackend
 
@@ -102,6 +104,27 @@ def api(principal: UserPrincipal, body: bytes, site: str) -> bytes:
     return encode.dumps(response)
 
 
+def require_json(head: Head) -> None:
+    """Refuse a request that was not sent as JSON (RFC 8620 §3.1). Raises RequestError."""
+    if head.headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
+        raise RequestError("notJSON", "The content type of the request is not application/json.", 415)
+
+
+def api_reply(octets: bytes, language: str, rate: Headers) -> Reply:
+    """A Response as HTTP sends it."""
+    headers = [(b"content-type", b"application/json"), (b"content-language", language.encode()), NO_STORE, *rate]
+    return Reply(200, headers, octets)
+
+
+def session_reply(text: SessionText, head: Head) -> Reply:
+    """A Session object as HTTP sends it."""
+    headers = [(b"content-type", b"application/json"), NO_STORE, (b"etag", text.etag)]
+    given = head.headers.get(b"if-none-match", b"")
+    if given and text.etag in {tag.strip().removeprefix(b"W/") for tag in given.split(b",")}:
+        return Reply(304, headers)
+    return Reply(200, headers, text.body)
+
+
 def as_principal(verified: Verified, language: str, work: Callable[..., Any], *arguments: Any) -> Any:
     """Load the principal, then run ``work(principal, …)`` in the language, and leave the connection clean.
 
@@ -150,9 +173,6 @@ def report(error: BaseException, where: str) -> None:
     """Log what nobody expected, without the words of the error, which may be somebody's; drop a broken connection."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     log.error("%s failed with %s\n%s", where, type(error).__name__, frames)
-    if (
-        isinstance(error, DatabaseError | InterfaceError)
-        and not connection.in_atomic_block
-        and not connection.is_usable()
-    ):
+    is_of_database = isinstance(error, DatabaseError | InterfaceError)
+    if is_of_database and not connection.in_atomic_block and not connection.is_usable():
         connection.close()

@@ -1,7 +1,7 @@
 """Admission to a resource: the user's rate and a slot in flight, or the error that says which limit holds.
 
-Rules kept here: what is advertised is what is enforced (RFC 8620 §2); a slot is given back the moment the work has ended,
-before the client has its answer, so that a client which keeps to the limits is never refused.
+Rules kept here: what is advertised is what is enforced (RFC 8620 §2); a slot is given back the moment the work has
+ended, before the client has all of its answer, so that a client which keeps to the limits is never refused.
 """
 
 from __future__ import annotations

@@ -56,6 +56,16 @@ class Head:
     request_id: str
 
     @property
+    def site(self) -> str:
+        """Scheme, host and prefix, which every address of the Session object starts with."""
+        return f"{self.scheme}://{self.host}{self.prefix}"
+
+    def optional(self, name: bytes) -> str | None:
+        """A header's value, None where it is absent."""
+        value = self.headers.get(name)
+        return None if value is None else value.decode("latin-1")
+
+    @property
     def base(self) -> str:
         """The scheme and host that the client used."""
         return f"{self.scheme}://{self.host}"
@@ -80,9 +90,9 @@ def proxies() -> Proxies:
     return Proxies(jmap_options().trusted_proxies)
 
 
-def request_id(given: bytes | None, trusted: bool) -> str:
+def request_id(given: bytes | None, peer: str) -> str:
     """The id under which a request is logged: a trusted proxy's, or a new one."""
-    if given and trusted and _REQUEST_ID.fullmatch(given.decode("latin-1")):
+    if given and _REQUEST_ID.fullmatch(given.decode("latin-1")) and proxies().trusts(peer):
         return given.decode("latin-1")
     return f"{_PROCESS}-{next(_COUNTER):x}"
 

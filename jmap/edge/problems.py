@@ -27,6 +27,17 @@ class Problem(Exception):
         self.headers = headers or []
 
 
+def wrong_method(allowed: tuple[str, ...]) -> Problem:
+    """405, with what is allowed (RFC 9110 §15.5.6)."""
+    allow = ", ".join([*allowed, "OPTIONS"]).encode()
+    return Problem(405, "This resource does not take that method.", [(b"allow", allow)])
+
+
+def too_large_upload() -> RequestError:
+    """The upload breaks maxSizeUpload (RFC 8620 §6.1)."""
+    return RequestError("limit", "The upload is larger than maxSizeUpload.", 413, limit="maxSizeUpload")
+
+
 def describe(error: Exception, head: Head) -> Reply:
     """The reply to an error that a request ends with; TypeError for one that is none of these."""
     language = choose(head.text(b"accept-language"))

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 from jmap.blobs import service, transfer
 from jmap.blobs.spool import Spool
 from jmap.edge import encode
-from jmap.edge.http import Head
+from jmap.edge.http import Head, Headers
 from jmap.edge.problems import Problem
 from jmap.protocol.ports import AccountInfo, Principal
 
@@ -70,9 +70,9 @@ def open_download(principal: Principal, path: BlobPath, head: Head) -> tuple[tra
         type=query.get("type", query.get("accept", [""]))[0],
         name=path.name,
         method=head.method,
-        range=_optional(head, b"range"),
-        if_range=_optional(head, b"if-range"),
-        if_none_match=_optional(head, b"if-none-match"),
+        range=head.optional(b"range"),
+        if_range=head.optional(b"if-range"),
+        if_none_match=head.optional(b"if-none-match"),
     )
     octets = iter(download)
     try:
@@ -92,6 +92,8 @@ def read_some(octets: Iterator[bytes]) -> bytes:
     return slices[0] if len(slices) == 1 else b"".join(slices)
 
 
-def _optional(head: Head, name: bytes) -> str | None:
-    value = head.headers.get(name)
-    return None if value is None else value.decode("latin-1")
+def headers_of(download: transfer.Download, common: Headers) -> Headers:
+    """The header fields to send: the download's own, and the common ones that it does not set itself."""
+    own = [(name.lower().encode(), value.encode("latin-1")) for name, value in download.headers]
+    names = {name for name, _value in own}
+    return [*own, *(pair for pair in common if pair[0] not in names)]

@@ -67,12 +67,12 @@ class LimitStore(Protocol):
 
 
 def spend(full_at: float, now: float, rate: Rate) -> tuple[float, Taken]:
-    """The bucket arithmetic: ``full_at`` is when the bucket will be full again; returns its new value and the verdict."""
+    """The bucket arithmetic: from when the bucket will be full again to the new such moment, and the verdict."""
     # A clock that was set back must not lock a key out for longer than one whole period.
     full_at = min(max(full_at, now), now + rate.period)
     after = full_at + rate.interval
     slack = now + rate.period - after
-    # Half a nanosecond-scale tolerance, so that the last event of a burst is not lost to rounding.
+    # A tolerance, so that the last event of a burst is not lost to rounding.
     if slack < -1e-6:
         return full_at, Taken(False, 0, -slack)
     return after, Taken(True, int(slack / rate.interval + 1e-6), 0.0)
