@@ -133,8 +133,10 @@ def fetch(wanted: Program) -> None:
     ]  # fmt: skip
     say(f"fetching {', '.join(wanted.packages)} from Debian into {base} (once)")
     apt(["update", *options])
-    plan = apt(["install", "--simulate", *options, *wanted.packages], quiet=True)
-    missing = [line.split()[1].partition(":")[0] for line in plan.splitlines() if line.startswith("Inst ")]
+    plan = apt(["install", "--simulate", *options, *wanted.packages])
+    # "Inst NAME (new ..." is absent here; "Inst NAME [old] (new ..." is here already, and good enough.
+    steps = [line.split() for line in plan.splitlines() if line.startswith("Inst ")]
+    missing = [step[1].partition(":")[0] for step in steps if not step[2].startswith("[")]
     names = sorted({*wanted.packages, *filter(is_needed_library, missing)})
     with tempfile.TemporaryDirectory(dir=base, prefix="download-") as folder:
         apt(["download", *options, *names], folder=folder)
@@ -149,15 +151,13 @@ def is_needed_library(package: str) -> bool:
     return package.startswith("lib") and not package.startswith(("libllvm", "libz3")) and not package.endswith("-perl")
 
 
-def apt(arguments: Sequence[str], folder: str | None = None, quiet: bool = False) -> str:
+def apt(arguments: Sequence[str], folder: str | None = None) -> str:
     """Run apt-get and give its output. Raises ServiceError with its last line."""
     command = ["apt-get", *arguments]
     done = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     if done.returncode != 0:
         last = (done.stdout.strip().splitlines() or ["no output"])[-1]
         raise ServiceError(f"apt-get {arguments[0]} failed: {last}")
-    if not quiet:
-        say(f"apt-get {arguments[0]}: {(done.stdout.strip().splitlines() or ['done'])[-1]}")
     return done.stdout
 
 
