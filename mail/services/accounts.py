@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
@@ -82,3 +83,17 @@ def create_default_mailboxes(account: Account) -> None:
 
 def _is_label(label: str) -> bool:
     return 1 <= len(label) <= 63 and all(c.isalnum() or c in "-_" for c in label) and not label.startswith("-")
+
+
+def find(name: str) -> Account:
+    """The account of an address, or of the user of that name. Raises InvalidAddress."""
+    if "@" in name:
+        local, domain = split_address(name)
+        found = Account.objects.filter(addresses__local_part=local, addresses__domain__name=domain).first()
+        if found is not None:
+            return found
+    username = get_user_model().USERNAME_FIELD
+    own = Account.objects.filter(**{f"user__{username}": name}, destroyed_at=None).order_by("pk").first()
+    if own is None:
+        raise InvalidAddress(_("there is no account of %(name)s") % {"name": name})
+    return own

@@ -143,7 +143,7 @@ def add(writer: Writer, new: Sequence[NewEmail]) -> list[AddedEmail]:
     known = mailbox_keys(writer.account_id)
     for message in new:
         check(message.placement, known)
-    blobs.pin_all({message.blob_id for message in new})
+    blobs.pin(*{message.blob_id for message in new})
     found = threads.assign(writer, [message.content.reference_keys for message in new])
     for source, target in found.merges:
         _merge(writer, source, target)
@@ -297,7 +297,7 @@ def _row(writer: Writer, message: NewEmail, thread: int) -> Email:
 def _insert_content(writer: Writer, rows: Sequence[Email], new: Sequence[NewEmail]) -> None:
     generic.insert_rows(
         "jmap_mail_emailcontent",
-        ["email_id", "properties", "index", "version"],
+        ["email_id", "properties", '"index"', "version"],
         [
             (row.pk, message.content.properties, message.content.index, CONTENT_VERSION)
             for row, message in zip(rows, new, strict=True)

@@ -35,8 +35,22 @@ SLICE = 200
 """How many emails one transaction of a long task touches."""
 
 ROLES = frozenset(
-    ["all", "archive", "drafts", "flagged", "important", "inbox", "junk", "memos", "scheduled", "sent", "snoozed",
-    "subscribed", "templates", "trash"]
+    [
+        "all",
+        "archive",
+        "drafts",
+        "flagged",
+        "important",
+        "inbox",
+        "junk",
+        "memos",
+        "scheduled",
+        "sent",
+        "snoozed",
+        "subscribed",
+        "templates",
+        "trash",
+    ]
 )
 """The mailbox attribute names of the IANA registry that are roles, in lowercase (RFC 8621 §2)."""
 

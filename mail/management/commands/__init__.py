@@ -1,0 +1,1 @@
+"""Commands: each a thin reader of arguments over services."""
