@@ -6,7 +6,7 @@ from django.utils import timezone
 
 from jmap import store
 from jmap.protocol.datatype import DataType
-from jmap.protocol.ports import ChangesResult, Context, GetRequest, GetResult
+from jmap.protocol.ports import ChangesResult, Context, CopyPlan, GetRequest, GetResult, Json, SetPlan, SetResult
 from jmap.protocol.primitives import format_utc_date
 from jmap.protocol.properties import (
     Boolean,
@@ -21,7 +21,7 @@ from jmap.protocol.properties import (
     UTCDate,
 )
 from jmap.registry import registry
-from mail.datatypes import email_get
+from mail.datatypes import email_copy, email_draft, email_get, email_set
 from mail.datatypes.capability import MAIL
 from mail.datatypes.email_properties import (
     BODY_ARGUMENTS,
@@ -93,6 +93,12 @@ class EmailStore:
     def changes(self, ctx: Context, since: str, max_changes: int | None) -> ChangesResult:
         return changes_of(EmailModel, "Email", "e", ctx, since, max_changes)
 
+    def set(self, ctx: Context, plan: SetPlan) -> SetResult:
+        return email_set.set_emails(ctx, plan)
+
+    def copy(self, ctx: Context, plan: CopyPlan) -> SetResult:
+        return email_copy.copy_emails(ctx, plan)
+
 
 @registry.register
 class Email(DataType):
@@ -128,12 +134,19 @@ class Email(DataType):
 
     class Meta:
         capability = MAIL
-        methods = ("get", "changes")
+        methods = ("get", "changes", "set", "copy")
         store = EmailStore
         default_properties = DEFAULT_PROPERTIES
+        copy_properties = ("mailboxIds", "keywords", "receivedAt")
         arguments = {"get": BODY_ARGUMENTS}
 
     @classmethod
     def property_for(cls, name: str) -> Property | None:
         """Declared properties, and ``header:…`` typed by the form that it names (RFC 8621 §4.1.3)."""
         return cls._meta.properties.get(name) or header_declaration(name)
+
+    @classmethod
+    def validate_create(cls, ctx: Context, properties: dict[str, Json]) -> dict[str, Json]:
+        """Judge whether a message can be made of it (RFC 8621 §4.6)."""
+        email_draft.check(properties)
+        return properties

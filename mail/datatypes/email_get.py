@@ -39,8 +39,8 @@ _STORED = (*ROW_PROPERTIES, *LINES)
 class Plan:
     """How items with one list of properties are put together.
 
-    ``template`` takes as many values as ``pick`` chooses out of the row's own values, its LINES, and those made from the
-    message for ``extras``.
+    ``template`` takes as many values as ``pick`` chooses out of the row's own values, its LINES, and what is made from
+    the message for ``extras``.
     """
 
     columns: Columns

@@ -1,0 +1,109 @@
+"""Adding messages to the mail store, as Email/set, Email/import and Email/copy do it alike (RFC 8621 §4.6 to §4.8).
+
+Rules kept here:
+- octets are kept, and all is derived from them, before the account's lock is taken; under it only rows are written;
+- one method call is one transaction, so that its newState covers its own changes and nobody else's;
+- one email that is refused never hinders another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from mmap import mmap
+
+from jmap import store
+from jmap.blobs import service as blobs
+from jmap.blobs.errors import BlobGone
+from jmap.ids import decode, encode
+from jmap.protocol.errors import SetError
+from jmap.protocol.ports import Json, SetResult
+from jmap.store import Writer
+from mail.datatypes.email_errors import set_error
+from mail.services import emails
+from mail.services.content import Derived
+from mail.services.emails import NewEmail, Placement
+from mail.services.errors import MailboxNotFound, MailError
+
+_ATTEMPTS = 3
+
+
+@dataclass(slots=True)
+class Arrival:
+    """A message about to be added: its octets, kept in a blob, and what was derived from them.
+
+    ``tell``: properties to answer besides id, blobId, threadId and size.
+    """
+
+    data: bytes | mmap
+    blob_id: int
+    content: Derived
+    placement: Placement
+    received_at: datetime
+    tell: dict[str, Json] = field(default_factory=dict)
+
+
+def placement(mailbox_ids: Iterable[str], keywords: Iterable[str]) -> Placement:
+    """Where an email is to go, from ids of the wire. Raises MailboxNotFound."""
+    return Placement(mailbox_keys(mailbox_ids), frozenset(keywords))
+
+
+def mailbox_keys(wires: Iterable[str]) -> frozenset[int]:
+    """The keys behind mailbox ids. Raises MailboxNotFound for ids that no mailbox can have."""
+    keys: set[int] = set()
+    unknown: list[str] = []
+    for wire in wires:
+        key = decode("m", wire)
+        if key is None:
+            unknown.append(wire)
+        else:
+            keys.add(key)
+    if unknown:
+        raise MailboxNotFound(unknown)
+    return frozenset(keys)
+
+
+def refuse_misplaced(account_id: int, places: Mapping[str, Placement]) -> dict[str, SetError]:
+    """SetErrors by creation id for what may not go where it is meant to; judged again under the lock."""
+    known = emails.mailbox_keys(account_id)
+    refused: dict[str, SetError] = {}
+    for creation_id, place in places.items():
+        try:
+            emails.check(place, known)
+        except MailError as refusal:
+            refused[creation_id] = set_error(refusal)
+    return refused
+
+
+def add(writer: Writer, arrivals: Mapping[str, Arrival], result: SetResult) -> None:
+    """Add messages by creation id under the account's lock, and tell what became of each. Raises BlobGone."""
+    refused = refuse_misplaced(
+        writer.account_id, {creation_id: arrival.placement for creation_id, arrival in arrivals.items()}
+    )
+    result.not_created.update(refused)
+    fine = {creation_id: arrival for creation_id, arrival in arrivals.items() if creation_id not in refused}
+    new = [NewEmail(one.content, one.blob_id, one.placement, one.received_at) for one in fine.values()]
+    for (creation_id, arrival), added in zip(fine.items(), emails.add(writer, new), strict=True):
+        result.created[creation_id] = {
+            "id": encode("e", added.id),
+            "blobId": encode("b", added.blob_id),
+            "threadId": encode("t", added.thread_id),
+            "size": added.size,
+            **arrival.tell,
+        }
+
+
+def write(account_id: int, arrivals: Mapping[str, Arrival], work: Callable[[Writer], SetResult]) -> SetResult:
+    """Run ``work`` in one transaction that holds the account; again where the collector took a blob just before."""
+    for attempt in range(_ATTEMPTS):
+        try:
+            with store.writing(account_id) as writer:
+                return work(writer)
+        except BlobGone:
+            if attempt == _ATTEMPTS - 1:
+                raise
+            kept = blobs.store_many(account_id, [arrival.data for arrival in arrivals.values()])
+            for arrival, blob in zip(arrivals.values(), kept, strict=True):
+                arrival.blob_id = blob.pk
+    raise AssertionError("unreachable")
