@@ -59,7 +59,8 @@ class Options:
     properties, each with the extra members of its Comparator. ``default_properties``: what /get answers when no
     properties are named. ``max_limit``: the most ids that one /query returns. ``singleton``: one record that is always
     there (RFC 8621 §8). ``copy_properties``: what a /copy may override. ``account``: False for types that belong to no
-    account and have no state (RFC 8620 §7.2).
+    account and have no state (RFC 8620 §7.2). ``state_only``: it has a state for push to name, and no methods (RFC 8621
+    §1.5).
     """
 
     name: str
@@ -75,6 +76,7 @@ class Options:
     singleton: bool = False
     copy_properties: tuple[str, ...] | None = None
     account: bool = True
+    state_only: bool = False
     unknown: tuple[str, ...] = ()
     properties: Mapping[str, Property] = field(default_factory=dict)
 
@@ -185,7 +187,7 @@ def problems(cls: type[DataType]) -> list[str]:
     found = [f"{who}: Meta.{word} is not known" for word in meta.unknown]
     if not meta.capability:
         found.append(f"{who}: Meta.capability is missing")
-    if not meta.methods:
+    if not meta.methods and not meta.state_only:
         found.append(f"{who}: Meta.methods is missing")
     if meta.store is None:
         found.append(f"{who}: Meta.store is missing")
