@@ -25,7 +25,7 @@ _ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/=?^_
 _PARAMETER_TOKEN = re.compile(r"[A-Za-z0-9!#$%&+.^_`{|}~-]+", re.ASCII)
 _Q_SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!*+-/")
 _CONTROL = re.compile("[\x01-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
-_BROKEN_FOLD = re.compile(r"(?:\r\n|\r|\n)(?![ \t]+[^ \t\r\n])")
+_BROKEN_FOLD = re.compile(r"(?>\r\n|\r|\n)(?![ \t]+[^ \t\r\n])")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _CHUNK = re.compile(r"[ \t]*[^ \t]+|[ \t]+\Z")
 _WORD_ROOM = 63

@@ -5,9 +5,9 @@ It sorts by subject, and it decides with the message ids whether an email joins 
 Departs from RFC 5256 §7: prefixes of other languages are taken off too. RFC 8621 §3 asks for "automatically added
 prefixes", and these are what clients in use write by themselves: AW, WG (German), SV, VB (Swedish, Danish, Norwegian),
 VS, VL (Finnish), Antw, Doorst (Dutch), RES, ENC (Portuguese), RV (Spanish), TR (French), R, RIF, I (Italian), ODP, PD
-(Polish), YNT, ILT (Turkish), Atb (Latvian), HA, ΑΠ and ΠΡΘ (Greek), НА (Bulgarian), 答复, 回复, 回覆, 转发, 轉寄 (Chinese),
-返信, 転送 (Japanese). A message only joins a thread when the message ids agree as well, so that a title that begins with
-such letters by chance does no harm. The full-width colon of Chinese clients counts as a colon.
+(Polish), YNT, ILT (Turkish), Atb (Latvian), HA, ΑΠ and ΠΡΘ (Greek), НА (Bulgarian), 答复, 回复, 回覆, 转发,
+轉寄 (Chinese), 返信, 転送 (Japanese). A message only joins a thread when the message ids agree too, so that a title
+that begins with such letters by chance does no harm. The full-width colon of Chinese clients counts as a colon.
 """
 
 import re
