@@ -11,7 +11,7 @@ from __future__ import annotations
 from jmap.blobs import service, uploads
 from jmap.blobs.errors import BlobGone, ObjectMissing, OverQuota
 from jmap.ids import encode
-from jmap.protocol.errors import SetError
+from jmap.protocol.errors import MethodError, SetError
 from jmap.protocol.methods.copy import source_account
 from jmap.protocol.methods.set import check_count, set_errors
 from jmap.protocol.ports import Context, Json
@@ -39,6 +39,9 @@ def copy(ctx: Context, arguments: dict[str, Json]) -> dict[str, Json]:
             not_copied[blob_id] = SetError("notFound", "its octets are gone")
         except OverQuota as error:
             not_copied[blob_id] = SetError("overQuota", str(error))
+        except OSError as error:
+            # Every copy is kept by itself, so those that were made stay.
+            raise MethodError("serverPartialFail" if copied else "serverFail", "the blob store refuses") from error
     return {
         "fromAccountId": source.id,
         "copied": copied or None,
