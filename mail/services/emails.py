@@ -268,7 +268,7 @@ def _merge(writer: Writer, source: int, target: int) -> None:
         starts.append(Change(row.pk, target, row.received_at, row.modseq, row.modseq, None, placement))
     for table in ("jmap_mail_emailcontent", "jmap_mail_emailkeyword"):
         generic.update_rows(table, "email_id", ["email_id"], pairs)
-    search.rekey(pairs)
+    search.rekey_emails(pairs)
     _end(writer, ends)
     ledger.record(writer, starts)
 

@@ -68,6 +68,11 @@ def adopt_references(writer: Writer, source: int, target: int) -> None:
     _insert(writer, [(bytes(key), target) for key in keys])
 
 
+def remember(writer: Writer, rows: Iterable[tuple[Iterable[bytes], int]]) -> None:
+    """Let threads be found by more keys: (keys, thread) pairs."""
+    _insert(writer, sorted({(key, thread) for keys, thread in rows for key in keys}))
+
+
 class _Groups:
     """New emails joined by the keys that they share with each other and with existing threads (union-find)."""
 
