@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from jmap.auth.verify import Verified
-from jmap.edge import endpoint, gate, resources
+from jmap.edge import daphne, endpoint, gate, resources
 from jmap.edge.exchange import Exchange, Receive, Send
 from jmap.edge.http import Head, proxies, request_id
 from jmap.edge.options import edge_options
@@ -89,6 +89,7 @@ class Edge:
 
 def edge(django_application: Any) -> Edge:
     """The ASGI application to serve: the protocol's resources, and Django for everything else."""
+    daphne.install()
     return Edge(django_application)
 
 

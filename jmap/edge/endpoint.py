@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connection
-from django.utils.translation import activate
+from django.utils.translation import override
 
 from jmap.auth.principal import UserPrincipal
 from jmap.auth.verify import Verified, verifier
@@ -140,14 +140,15 @@ def as_principal(verified: Verified, language: str, work: Callable[..., Any], *a
         except (OperationalError, InterfaceError) as error:
             report(error, "principal")
             raise unavailable() from None
-    activate(language)
+    was_atomic = connection.in_atomic_block
     try:
-        return work(principal, *arguments)
+        with override(language):
+            return work(principal, *arguments)
     except (OperationalError, InterfaceError) as error:
         report(error, work.__name__)
         raise unavailable() from None
     finally:
-        if connection.in_atomic_block:
+        if connection.in_atomic_block and not was_atomic:
             connection.close()
 
 

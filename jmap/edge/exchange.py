@@ -49,7 +49,7 @@ class ClientGone(Exception):
 class Exchange:
     """One request and its answer."""
 
-    __slots__ = ("_receive", "_send", "edge", "head", "language", "started")
+    __slots__ = ("_gone", "_receive", "_send", "edge", "head", "language", "started")
 
     def __init__(self, edge: Edge, head: Head, receive: Receive, send: Send) -> None:
         self.edge = edge
@@ -57,6 +57,7 @@ class Exchange:
         self._receive = receive
         self._send = send
         self.started = False
+        self._gone: asyncio.Task[None] | None = None
         self.language = choose(head.text(b"accept-language"))
 
     async def run(self, handler: Handler) -> None:
@@ -75,6 +76,9 @@ class Exchange:
         except Exception as error:
             endpoint.report(error, f"{self.head.request_id}: {handler.__name__}")
             await self._fail(describe(Problem(500, "An unexpected error occurred."), self.head))
+        finally:
+            if self._gone is not None:
+                self._gone.cancel()
 
     async def _fail(self, reply: Reply) -> None:
         log.info("%s: %d for %s", self.head.request_id, reply.status, self.head.address)
@@ -233,11 +237,20 @@ class Exchange:
         if not more:
             await self._send(message)
             return
+        if self._gone is None:
+            self._gone = asyncio.ensure_future(self._hang_up())
+        elif self._gone.done():
+            raise ClientGone
         try:
             async with asyncio.timeout(edge_options().write_timeout):
                 await self._send(message)
         except TimeoutError:
             raise ConnectionAbortedError("the client takes nothing") from None
+
+    async def _hang_up(self) -> None:
+        """Return when the client has gone: a server takes what is sent to nobody without a word."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
 
     def packed(self, reply: Reply) -> Reply:
         """The reply, compressed where the client asks and it pays."""

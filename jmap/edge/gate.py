@@ -43,9 +43,9 @@ def enter_upload(user_key: Any, max_concurrent: int) -> Lease:
     return lease
 
 
-def enter_download(user_key: Any) -> Lease:
+def enter_download(user_key: Any, max_concurrent: int) -> Lease:
     """A slot for a download. Raises Problem."""
-    lease = limit_store().acquire(f"download {user_key}", MAX_DOWNLOADS)
+    lease = limit_store().acquire(f"download {user_key}", max_concurrent)
     if lease is None:
         raise Problem(429, "More downloads at once than the server allows.", [(b"retry-after", b"1")])
     return lease
