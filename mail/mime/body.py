@@ -10,7 +10,7 @@ from functools import lru_cache
 from mmap import mmap
 from typing import Any, TypedDict
 
-from mail.mime.charset import STATEFUL, codec_for, decode_text
+from mail.mime.charset import decode_text
 from mail.mime.decode import decode_range
 from mail.mime.headers import HeaderProperty, as_raw, header_value, parse_header_property
 from mail.mime.index import MessageIndex, Part, part_fields
@@ -129,48 +129,33 @@ def _counts(index: MessageIndex, part: Part) -> bool:
     return part.disposition == "attachment" or not embedded
 
 
-_SAFE_CUT = 4096
+def _decoded_text(data: Octets, part: Part, limit: int | None) -> tuple[str, bool, bool]:
+    """The text of a part with LF line ends, whether there was an encoding problem, and whether more follows.
 
-
-def _content(data: Octets, part: Part, limit: int | None) -> tuple[bytes, bool]:
-    """The decoded octets of a part, at most about `limit`, and whether they were cut (between characters)."""
-    if limit is None or part.size <= limit:
-        return b"".join(decode_range(_read(data), part)), False
-    raw = b"".join(decode_range(_read(data), part, 0, limit & ~3))
-    if codec_for(part.charset) in STATEFUL:
-        return raw, True
-    # Space and line feed are never the second octet of a character, in no charset that is left.
-    cut = max(raw.rfind(b"\n", len(raw) - _SAFE_CUT), raw.rfind(b" ", len(raw) - _SAFE_CUT)) + 1
-    if not cut:
-        cut = len(raw)
-        while cut > len(raw) - 4 and raw[cut - 1] & 0xC0 == 0x80:
-            cut -= 1
-        cut -= raw[cut - 1] > 0xBF
-    return raw[:cut], True
-
-
-def _read(data: Octets) -> Callable[[int, int], bytes]:
-    return lambda offset, length: data[offset : offset + length]
+    With `limit` no more than about so many octets of content are read.
+    """
+    cut = limit is not None and part.size > limit
+    raw = b"".join(decode_range(lambda offset, length: data[offset : offset + length], part, 0, limit))
+    text, problem = decode_text(raw, part.charset, cut)
+    return text.replace("\r\n", "\n"), problem or part.encoding_problem, cut
 
 
 def text_of(data: Octets, part: Part, limit: int | None = None) -> tuple[str, bool]:
     """The text of a part with LF line ends, and whether there was an encoding problem.
 
-    With `limit` about so many octets of content are read, and what follows is left out.
+    With `limit` no more than so many octets of its content are read, and a character cut there is left out.
     """
-    raw, _ = _content(data, part, limit)
-    text, problem = decode_text(raw, part.charset)
-    return text.replace("\r\n", "\n"), problem or part.encoding_problem
+    return _decoded_text(data, part, limit)[:2]
 
 
 def body_value(data: Octets, part: Part, max_bytes: int = 0) -> BodyValue:
-    """The EmailBodyValue of a part, the value at most `max_bytes` octets of UTF-8 (0: no limit; RFC 8621 §4.2)."""
-    # A character takes at most four octets in UTF-8 and in every charset of fixed width.
-    limit = max_bytes * 4 + _SAFE_CUT if max_bytes > 0 else None
-    raw, cut = _content(data, part, limit)
-    text, problem = decode_text(raw, part.charset)
-    text = text.replace("\r\n", "\n")
-    truncated = cut
+    """The EmailBodyValue of a part, the value at most `max_bytes` octets of UTF-8 (0: no limit; RFC 8621 §4.2).
+
+    Of a large part only what can be shown is decoded; isEncodingProblem then speaks of that.
+    """
+    # A character takes at most four octets, in UTF-8 and in every charset of fixed width; shifts take a few more.
+    limit = max_bytes * 4 + 4096 if max_bytes > 0 else None
+    text, problem, truncated = _decoded_text(data, part, limit)
     if max_bytes > 0:
         encoded = text[: max_bytes + 1].encode()
         if len(encoded) > max_bytes:
@@ -178,7 +163,7 @@ def body_value(data: Octets, part: Part, max_bytes: int = 0) -> BodyValue:
             text = encoded[:max_bytes].decode("utf-8", "ignore")
         if truncated and part.type == "text/html":
             text = _whole_markup(text)
-    return {"value": text, "isEncodingProblem": problem or part.encoding_problem, "isTruncated": truncated}
+    return {"value": text, "isEncodingProblem": problem, "isTruncated": truncated}
 
 
 _TAG_START = re.compile(r"<(?=[A-Za-z/!?]|\Z)")

@@ -8,6 +8,7 @@ reaches "idna", "rot13" or another codec that is no charset.
 The text that leaves never holds NUL (removed) or a lone surrogate (replaced by U+FFFD).
 """
 
+import codecs
 import re
 from functools import lru_cache
 
@@ -134,24 +135,30 @@ def clean(text: str) -> str:
     return text
 
 
-def decode_as(raw: bytes, codec: str) -> tuple[str, bool]:
-    """Decode with one known codec; malformed octets become U+FFFD.
+def _decode(raw: bytes, codec: str, errors: str, partial: bool) -> str:
+    if partial:
+        return codecs.getincrementaldecoder(codec)(errors).decode(raw)
+    return raw.decode(codec, errors)
+
+
+def decode_as(raw: bytes, codec: str, partial: bool = False) -> tuple[str, bool]:
+    """Decode with one known codec; malformed octets become U+FFFD, a character cut at the end of `partial` is left out.
 
     Returns the clean text and whether something was malformed.
     """
     try:
-        return clean(raw.decode(codec)), False
-    except (UnicodeError, ValueError):
+        return clean(_decode(raw, codec, "strict", partial)), False
+    except ValueError:
         pass
     try:
-        return clean(raw.decode(codec, "replace")), True
-    except (UnicodeError, ValueError):
+        return clean(_decode(raw, codec, "replace", partial)), True
+    except ValueError:
         return clean(raw.decode("utf-8", "replace")), True
 
 
-def _utf8(raw: bytes) -> str | None:
+def _utf8(raw: bytes, partial: bool) -> str | None:
     try:
-        return raw.decode("utf-8")
+        return _decode(raw, "utf-8", "strict", partial)
     except UnicodeDecodeError:
         return None
 
@@ -161,9 +168,9 @@ def _is_surely_utf8(raw: bytes) -> bool:
     return sum(octet > 127 for octet in raw[:4096]) >= 12
 
 
-def _detected(raw: bytes) -> str:
+def _detected(raw: bytes, partial: bool) -> str:
     guess = codec_for(cchardet.detect(raw[:SAMPLE])["encoding"])
-    text, malformed = decode_as(raw, guess or "cp1252")
+    text, malformed = decode_as(raw, guess or "cp1252", partial)
     return decode_as(raw, "cp1252")[0] if malformed and guess not in ("utf-8", None) else text
 
 
@@ -175,9 +182,10 @@ def _shifted(raw: bytes) -> str | None:
     return None if malformed else text
 
 
-def decode_text(raw: bytes, declared: str | None) -> tuple[str, bool]:
+def decode_text(raw: bytes, declared: str | None, partial: bool = False) -> tuple[str, bool]:
     """Decode a text of a declared charset as well as can be.
 
+    With `partial` the octets are the beginning of a longer text, and a character cut at their end is left out.
     Returns the text and whether there was an encoding problem: the charset is unknown, or malformed octets were found
     while decoding it (RFC 8621 §4.1.4, isEncodingProblem). Octets that are valid UTF-8 under a label that says nothing
     better (none, us-ascii, a single-byte charset) are no problem.
@@ -189,14 +197,14 @@ def decode_text(raw: bytes, declared: str | None) -> tuple[str, bool]:
     if codec not in STATEFUL:
         if raw.isascii():
             return clean(raw.decode("ascii")), unknown
-        text = _utf8(raw)
+        text = _utf8(raw, partial)
         if text is not None and (codec not in _DOUBLE_BYTE or _is_surely_utf8(raw)):
             return clean(text.removeprefix("\ufeff")), unknown
     if codec is None or (declared or "").strip().lower() in _ASCII_LABELS:
-        return _detected(raw), True
-    text, malformed = decode_as(raw, codec)
-    if malformed and (utf8 := _utf8(raw)) is not None:
+        return _detected(raw, partial), True
+    text, malformed = decode_as(raw, codec, partial)
+    if malformed and (utf8 := _utf8(raw, partial)) is not None:
         return clean(utf8.removeprefix("\ufeff")), not raw.isascii()
     if malformed and codec == "utf-8" and text.count("\ufffd") * 2 > sum(octet > 127 for octet in raw[:SAMPLE]):
-        return _detected(raw), True
+        return _detected(raw, partial), True
     return text.removeprefix("\ufeff"), malformed
