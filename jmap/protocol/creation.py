@@ -47,18 +47,21 @@ class Resolve:
     """Resolves creation ids: those of this call's own type and creations first, then those of earlier calls.
 
     ``own`` holds the creation ids of this call, ``name`` the data type it creates (RFC 8620 §5.3). Without them only
-    earlier calls count, which is what methods other than /set need.
+    earlier calls count, which is what methods other than /set need. ``pending`` gathers the creation ids of this
+    call that were referred to.
     """
 
-    __slots__ = ("ctx", "name", "own")
+    __slots__ = ("ctx", "name", "own", "pending")
 
     def __init__(self, ctx: Context, name: str = "", own: Container[str] = ()) -> None:
         self.ctx = ctx
+        self.pending: set[str] = set()
         self.name = name
         self.own = own
 
     def __call__(self, creation_id: str, refs: str) -> str | None:
         if refs == self.name and creation_id in self.own:
+            self.pending.add(creation_id)
             return CreationReference(f"#{creation_id}")
         return self.ctx.created_ids.get(creation_id)
 

@@ -131,9 +131,12 @@ class Run:
             return
         self._run(method, resolved, call_id, waiting)
         for done, (implicit, implicit_arguments) in enumerate(waiting):
-            if done == MAX_IMPLICIT_CALLS:
-                raise AssertionError(f"{name} causes calls without end")
-            self._run(self.registry.methods[implicit], implicit_arguments, call_id, waiting)
+            implied = self.registry.methods.get(implicit)
+            if implied is None or done == MAX_IMPLICIT_CALLS:
+                self._tell(LookupError(f"{implicit} is caused without end, or does not exist"), name)
+                self._answer("error", MethodError("serverFail", f"{implicit} was not carried out").arguments(), call_id)
+                break
+            self._run(implied, implicit_arguments, call_id, waiting)
 
     def _visible_method(self, name: str) -> Method:
         """The method, if ``using`` opens it. Raises MethodError unknownMethod."""

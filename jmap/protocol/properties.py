@@ -78,7 +78,9 @@ class Property:
 
     def fallback(self) -> Json:
         """The declared default, a fresh copy each time."""
-        return self.default() if callable(self.default) else copy.deepcopy(self.default)
+        if callable(self.default):
+            return self.default()
+        return copy.deepcopy(self.default) if isinstance(self.default, (dict, list)) else self.default
 
     def check(self, value: Json, resolve: Resolver | None = None) -> Json:
         """The value, normalised, with creation references resolved. Raises Invalid."""

@@ -3,7 +3,7 @@
 Rules kept here:
 - whatever fails to resolve is invalidResultReference; the same argument given twice (``ids``, ``#ids``) is
   invalidArguments;
-- a ready RawJson is looked into like any other value, and parsed once;
+- answers are made of dicts, lists, tuples and scalars; a ready RawJson is looked into like them, and parsed once;
 - what a request may pull in by references is bounded: a chain of echoes that doubles at every step would otherwise
   outgrow any memory.
 """
@@ -86,9 +86,9 @@ def evaluate(value: Json, tokens: Path, budget: Budget) -> Json:
     for index, token in enumerate(tokens):
         if isinstance(value, RawJson):
             value = value.value()
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             value = value[token]
-        elif isinstance(value, Sequence) and not isinstance(value, str):
+        elif isinstance(value, (list, tuple)):
             if token == "*":
                 return _map(value, tokens[index + 1 :], budget)
             if not (token.isascii() and token.isdigit()) or (token[0] == "0" and token != "0") or len(token) > 9:
@@ -121,10 +121,10 @@ def _copy(value: Json, budget: Budget, depth: int) -> Json:
         return value
     if depth == 0:
         raise _failed("the references of this request nest too deep")
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         budget.spend(2 + 4 * len(value) + sum(map(len, value)))
         return {name: _copy(item, budget, depth - 1) for name, item in value.items()}
-    if isinstance(value, Sequence):
+    if isinstance(value, (list, tuple)):
         if value and set(map(type, value)) == {str}:
             budget.spend(3 * len(value) + sum(map(len, value)))
             return list(value)

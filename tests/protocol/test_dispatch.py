@@ -193,6 +193,21 @@ def test_a_call_that_fails_causes_nothing(bakery: Bakery) -> None:
 
 
 @pytest.mark.rfc(8620, "3.2")
+@pytest.mark.parametrize(("caused", "answers"), [("Cake/loop", 102), ("Cake/nothing", 2)])
+def test_calls_that_cause_each_other_without_end_are_stopped(bakery: Bakery, caused: str, answers: int) -> None:
+    @bakery.registry.method("Cake/loop", capability=BAKERY, writes=True)
+    def loop(ctx: Context, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        ctx.call_later(caused, {"accountId": "own"})
+        return {}
+
+    responses = bakery.request(("Cake/loop", {"accountId": "own"}))
+
+    assert len(responses) == answers
+    assert responses[-1][1]["type"] == "serverFail"
+    assert len(bakery.reports) == 1
+
+
+@pytest.mark.rfc(8620, "3.2")
 def test_a_method_may_need_no_account(bakery: Bakery) -> None:
     @bakery.registry.method("Shop/hours", capability=BAKERY, account=False, reads=False)
     def hours(ctx: Context, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -113,6 +113,7 @@ class Draft:
         self.defaults: dict[str, dict[str, Json]] = {}
         self.creates: dict[str, dict[str, Json]] = {}
         self.updates: dict[str, Patch] = {}
+        self.patches: dict[str, Patch] = {}
         self.destroys: dict[str, None] = {}
         self.late_updates: dict[str, Patch] = {}
         self.late_destroys: list[str] = []
@@ -199,8 +200,21 @@ class Draft:
                 self._take_update(record_id, patch, resolve)
 
     def _take_update(self, record_id: str, patch: Mapping[str, Json], resolve: Resolve) -> None:
+        """Check one patch; clients change many records alike, so a patch written the same way is judged once."""
+        written = repr(patch)
         try:
-            parsed = parse_patch(self.cls, patch, resolve)
+            parsed = self.patches.get(written)
+            if parsed is None:
+                parsed = self.patches[written] = self._checked_patch(patch, resolve)
+        except SetErrorException as refusal:
+            self.refused.updated[record_id] = refusal.error
+            return
+        updates = self.late_updates if isinstance(record_id, CreationReference) else self.updates
+        updates[record_id] = parsed
+
+    def _checked_patch(self, patch: Mapping[str, Json], resolve: Resolve) -> Patch:
+        parsed = parse_patch(self.cls, patch, resolve)
+        if not resolve.pending <= self.creates.keys():
             dangling = {
                 change.path[0]: "refers to a record that was not created"
                 for change in parsed.changes
@@ -208,12 +222,8 @@ class Draft:
             }
             if dangling:
                 raise invalid_properties(dangling)
-            self.cls.validate_update(self.ctx, parsed)
-        except SetErrorException as refusal:
-            self.refused.updated[record_id] = refusal.error
-            return
-        updates = self.late_updates if isinstance(record_id, CreationReference) else self.updates
-        updates[record_id] = parsed
+        self.cls.validate_update(self.ctx, parsed)
+        return parsed
 
     def _record_id(self, key: str) -> str | None:
         """The id that a key of update or an item of destroy names; a CreationReference if it is of this call."""
