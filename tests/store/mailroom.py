@@ -51,19 +51,27 @@ class Mailroom:
 
     def deliver_all(self, messages: list[tuple]) -> list[AddedEmail]:
         """Several messages in one transaction, each as (message id, references, subject, boxes, keywords, minutes)."""
-        new = []
-        for message_id, references, subject, boxes, keywords, minutes in messages:
-            data = message(message_id, references, subject)
-            new.append(
-                NewEmail(
-                    derive(data),
-                    blobs.store_bytes(self.account.pk, data).pk,
-                    Placement(frozenset(self.boxes[box] for box in boxes), frozenset(keywords)),
-                    EPOCH + timedelta(minutes=minutes),
-                )
-            )
+        new = [self.new(*given) for given in messages]
         with writing(self.account.pk) as writer:
             return emails.add(writer, new)
+
+    def new(
+        self,
+        message_id: str,
+        references: tuple[str, ...] = (),
+        subject: str = "Hello",
+        boxes: tuple[str, ...] = ("inbox",),
+        keywords: tuple[str, ...] = (),
+        minutes: int = 0,
+    ) -> NewEmail:
+        """A message that is stored and derived, ready to be added."""
+        data = message(message_id, references, subject)
+        return NewEmail(
+            derive(data),
+            blobs.store_bytes(self.account.pk, data).pk,
+            Placement(frozenset(self.boxes[box] for box in boxes), frozenset(keywords)),
+            EPOCH + timedelta(minutes=minutes),
+        )
 
     def place(self, *ids: int, boxes: tuple[str, ...] | None = None, keywords: tuple[str, ...] | None = None) -> None:
         """File and flag emails: what is None stays as it is."""
