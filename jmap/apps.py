@@ -18,7 +18,9 @@ class JmapConfig(AppConfig):
 
     def ready(self) -> None:
         from jmap import lifecycle
+        from jmap.registry import discover
 
         for module in OPTION_MODULES:
             import_module(module)
         lifecycle.connect()
+        discover()
