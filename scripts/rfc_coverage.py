@@ -19,17 +19,24 @@ SECTIONS = ROOT / "scripts" / "rfc_sections.txt"
 Section = tuple[int, str]
 """Number of the RFC and of the section, as ``(8621, "4.1.2")``."""
 
+OWN_RULE: Section = (0, "")
+"""Stands for a rule of this project that no RFC states."""
+
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 def marks_in(nodes: list[ast.expr]) -> Iterator[Section]:
-    """The sections that ``pytest.mark.rfc`` names anywhere in the expressions.
+    """The sections that ``pytest.mark.rfc`` names anywhere in the expressions, and OWN_RULE for ``pytest.mark.own``.
 
     Raises ValueError for a mark that is not a number and one section in a string.
     """
     for node in nodes:
         for call in ast.walk(node):
-            if isinstance(call, ast.Call) and ast.unparse(call.func) == "pytest.mark.rfc":
+            if not isinstance(call, ast.Call):
+                continue
+            if ast.unparse(call.func) == "pytest.mark.own":
+                yield OWN_RULE
+            elif ast.unparse(call.func) == "pytest.mark.rfc":
                 values = [argument.value for argument in call.args if isinstance(argument, ast.Constant)]
                 match values:
                     case [int(number), str(section)]:
@@ -83,7 +90,7 @@ def render() -> str:
     for path in sorted((ROOT / "tests").rglob("test_*.py")):
         try:
             for _name, sections in marked_tests(path):
-                for marked in sections:
+                for marked in sections - {OWN_RULE}:
                     held[marked][path.relative_to(ROOT).as_posix()] += 1
         except ValueError as error:
             sys.exit(f"{path}: {error}")
