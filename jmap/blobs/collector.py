@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 from django.db import transaction
 from django.db.models import Max
@@ -22,7 +23,7 @@ from django.utils import timezone
 from jmap.blobs import sql, uploads
 from jmap.blobs.conf import blob_options
 from jmap.blobs.storage import BlobKey, default_store
-from jmap.models import Blob, BlobHold
+from jmap.models import Account, Blob, BlobHold
 
 SLICE = 5_000
 """Keys looked at in one statement, which reads and locks nothing."""
@@ -108,6 +109,29 @@ def _delete_batch(keys: list[int], before: datetime) -> int:
             for account_id, digest in locked.values():
                 store.delete(BlobKey(account_id, digest))
         return len(locked)
+
+
+def adopt_orphans(now: datetime | None = None, account_id: int | None = None) -> int:
+    """Give objects that have no row a dying one, so that they are collected like any other; says how many.
+
+    Orphans are what a writer leaves that ended between putting octets and making their row. One that is about to make
+    it finds the row dying and makes it live. Objects of accounts that do not exist are left alone.
+    """
+    now = now or timezone.now()
+    store, adopted = default_store(), 0
+    owners = Account.objects.values_list("pk", flat=True) if account_id is None else [account_id]
+    for owner in owners:
+        keys = store.keys(owner)
+        while digests := {key.digest for key in islice(keys, BATCH)}:
+            known = Blob.objects.filter(account_id=owner, digest__in=digests).values_list("digest", flat=True)
+            rows = []
+            for digest in sorted(digests - {bytes(digest) for digest in known}):
+                size = store.size(BlobKey(owner, digest))
+                if size is not None:
+                    rows.append(Blob(account_id=owner, digest=digest, size=size, dying_since=now))
+            Blob.objects.bulk_create(rows, ignore_conflicts=True)
+            adopted += len(rows)
+    return adopted
 
 
 def is_held() -> bool:

@@ -89,6 +89,36 @@ def copy(found: FoundBlob, account_id: int) -> Blob:
         return store_spool(account_id, spool.write_all(found.open_range()))
 
 
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Octets that are durable and have no row yet."""
+
+    key: BlobKey
+    size: int
+
+
+def put_spool(account_id: int, spool: Spool) -> Stored:
+    """Make what a spool holds durable, without a row: the quick way of a delivery, which makes the row by ``attach``
+    in the transaction of the message and so commits once, not twice. Call it outside that transaction."""
+    key = BlobKey(account_id, spool.digest)
+    if spool.path is not None:
+        default_store().put_file(key, spool.path)
+    else:
+        default_store().put(key, spool.view())
+    return Stored(key, spool.size)
+
+
+def attach(stored: Stored) -> Blob:
+    """Make the row of stored octets, or find it, live and locked until the end of this transaction: stands for ``pin``.
+
+    Raises BlobGone where the collector took the octets in between: put them again, outside of this transaction.
+    """
+    blob_id = sql.upsert(stored.key.account_id, [(stored.key.digest, stored.size)], timezone.now())[stored.key.digest]
+    if default_store().size(stored.key) != stored.size:
+        raise BlobGone("a blob was collected before it was referred to")
+    return _blob(blob_id, stored.key, stored.size)
+
+
 def pin(*blob_ids: int) -> None:
     """Lock these blobs, live, until the end of the transaction that makes a reference to them.
 

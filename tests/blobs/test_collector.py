@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import IntegrityError, connection
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from jmap.blobs import collector, service, sql
+from jmap.blobs.spool import Spool
 from jmap.blobs.storage import FileBlobStore
 from jmap.models import Account, Blob, BlobHold, Upload
 from tests.blobs.conftest import person, seen
@@ -202,12 +203,41 @@ def test_a_reference_that_the_collector_does_not_know_stops_it_before_an_octet_i
     assert store.read(service.key_of(blob)) == b"message"
 
 
+def test_octets_without_a_row_are_collected_after_the_grace(
+    account: Account, later: datetime, store: FileBlobStore
+) -> None:
+    kept = service.store_bytes(account.pk, b"message")
+    refer_to(kept)
+    with Spool().write_all([b"its writer was killed"]) as spool:
+        service.put_spool(account.pk, spool)
+
+    adopted = collector.adopt_orphans(later)
+    again = collector.adopt_orphans(later)
+    early, late = collector.collect(later), collector.collect(later + 2 * DAY)
+
+    assert (adopted, again) == (1, 0)
+    assert (early.deleted, late.deleted) == (0, 1)
+    assert list(store.keys()) == [service.key_of(kept)]
+
+
+def test_an_orphan_whose_writer_was_only_slow_lives(account: Account, later: datetime) -> None:
+    with Spool().write_all([b"message"]) as spool:
+        stored = service.put_spool(account.pk, spool)
+    collector.adopt_orphans(later)
+
+    with transaction.atomic():
+        blob = service.attach(stored)
+
+    assert Blob.objects.get(pk=blob.pk).dying_since is None
+
+
 def test_the_command_says_what_it_did(account: Account) -> None:
     service.store_bytes(account.pk, b"x")
     Blob.objects.update(created_at=timezone.now() - 3 * DAY, dying_since=timezone.now() - 2 * DAY)
     said = StringIO()
 
-    call_command("collect_blobs", stdout=said)
+    call_command("collect_blobs", "--orphans", stdout=said)
 
+    assert "orphans found: 0" in said.getvalue()
     assert "blobs deleted: 1" in said.getvalue()
     assert not Blob.objects.exists()

@@ -43,15 +43,20 @@ def refer_to(blob: Blob) -> RetainedEmail:
     """An object of the account that holds a reference to the blob."""
     with writing(blob.account_id):
         service.pin(blob.pk)
-        return RetainedEmail.objects.create(
-            account_id=blob.account_id,
-            email_key=1,
-            blob=blob,
-            received_at=datetime(2024, 1, 1, tzinfo=UTC),
-            mailboxes=[],
-            keywords=[],
-            destroyed_at=datetime(2024, 1, 2, tzinfo=UTC),
-        )
+        return reference(blob)
+
+
+def reference(blob: Blob) -> RetainedEmail:
+    """The reference alone, for a transaction that has the blob locked."""
+    return RetainedEmail.objects.create(
+        account_id=blob.account_id,
+        email_key=1,
+        blob=blob,
+        received_at=datetime(2024, 1, 1, tzinfo=UTC),
+        mailboxes=[],
+        keywords=[],
+        destroyed_at=datetime(2024, 1, 2, tzinfo=UTC),
+    )
 
 
 # ------------------------------------------------------------------------------------------------------- octets in, out
@@ -138,6 +143,31 @@ def test_a_dying_blob_without_octets_cannot_be_pinned_but_stored_again(account: 
     service.store_bytes(account.pk, b"octets")
 
     assert service.read(blob) == b"octets"
+
+
+@pytest.mark.parametrize("size", [10, 300_000])
+def test_what_was_put_gets_its_row_in_the_transaction_of_its_reference(account: Account, size: int) -> None:
+    data = os.urandom(size)
+    with Spool().write_all([data]) as spool:
+        stored = service.put_spool(account.pk, spool)
+    assert Blob.objects.count() == 0
+
+    with writing(account.pk):
+        blob = service.attach(stored)
+        reference(blob)
+
+    assert service.read(Blob.objects.get()) == data
+
+
+def test_what_was_put_and_collected_cannot_be_attached(account: Account, store: FileBlobStore) -> None:
+    with Spool().write_all([b"octets"]) as spool:
+        stored = service.put_spool(account.pk, spool)
+    store.delete(stored.key)
+
+    with pytest.raises(BlobGone), transaction.atomic():
+        service.attach(stored)
+
+    assert Blob.objects.count() == 0
 
 
 def test_a_blob_that_was_collected_cannot_be_pinned(account: Account) -> None:
