@@ -44,6 +44,7 @@ class Plan:
     """
 
     columns: Columns
+    keywords: bool
     template: str
     pick: Callable[[Sequence[Any]], Any]
     extras: tuple[str, ...]
@@ -71,7 +72,7 @@ def plan(properties: tuple[str, ...]) -> Plan:
         digest=bool(extras),
     )
     pick = itemgetter(*places) if len(places) > 1 else _only(places[0])
-    return Plan(columns, "{" + ",".join(pieces) + "}", pick, tuple(extras))
+    return Plan(columns, "keywords" in properties, "{" + ",".join(pieces) + "}", pick, tuple(extras))
 
 
 def _only(place: int) -> Callable[[Sequence[Any]], tuple[Any]]:
@@ -118,7 +119,7 @@ def values_of(account_id: int, key: int, properties: Sequence[str], arguments: M
 
 def render(account_id: int, rows: Sequence[EmailRow], how: Plan, wish: BodyWish) -> dict[int, RawJson]:
     """Items by key, put together as the plan says."""
-    rare = email_rows.other_keywords(row.id for row in rows if row.flags & OTHER)
+    rare = email_rows.other_keywords(row.id for row in rows if row.flags & OTHER) if how.keywords else {}
     template, pick, extras = how.template, how.pick, how.extras
     allowance = Allowance()
     items: dict[int, RawJson] = {}

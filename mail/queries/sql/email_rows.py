@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -32,15 +31,15 @@ KEYWORD_MASK = OTHER - 1
 class EmailRow(NamedTuple):
     """One email; a column that was not asked for is None.
 
-    ``received_at`` is a datetime on PostgreSQL and text on SQLite (see ``utc_date``); ``mailboxes`` are mailbox keys
-    joined by commas in no order; ``properties`` and ``index`` as EmailContent has them; ``digest`` is the blob's.
+    ``received_at`` is text, in UTC (see ``utc_date``); ``mailboxes`` are mailbox keys joined by commas in no order;
+    ``properties`` and ``index`` are as EmailContent has them; ``digest`` is the blob's.
     """
 
     id: int
     thread_id: int
     blob_id: int
     size: int
-    received_at: datetime | str
+    received_at: str
     flags: int
     mailboxes: str | None
     properties: str | None
@@ -72,8 +71,9 @@ def _statement(vendor: str, columns: Columns, everything: bool) -> str:
     joined = "string_agg(m.mailbox_id::text, ',')" if postgresql else "group_concat(m.mailbox_id)"
     mailboxes = f"(SELECT {joined} FROM jmap_mail_membership m WHERE m.email_id = e.id)"
     one_of = "= ANY(%s)" if postgresql else "IN (SELECT value FROM json_each(%s))"
+    in_utc = " AT TIME ZONE 'UTC'" if postgresql else ""
     selected = [
-        "a.epoch, s.modseq, e.id, e.thread_id, e.blob_id, e.size, e.received_at",
+        f"a.epoch, s.modseq, e.id, e.thread_id, e.blob_id, e.size, CAST(e.received_at{in_utc} AS text)",
         _FLAGS,
         mailboxes if columns.mailboxes else "NULL",
         "c.properties" if columns.properties else "NULL",
@@ -129,10 +129,8 @@ def among(keys: Sequence[int]) -> object:
     return list(keys) if connection.vendor == "postgresql" else json.dumps(list(keys))
 
 
-def utc_date(received_at: datetime | str) -> str:
+def utc_date(received_at: str) -> str:
     """A stored moment as UTCDate (RFC 8620 §1.4), a fraction of a second only where there is one."""
-    text = received_at if isinstance(received_at, str) else received_at.isoformat(" ")
-    if len(text) == 19 or text[19] != ".":
-        return f"{text[:10]}T{text[11:19]}Z"
-    fraction = text[20:26].rstrip("0")
-    return f"{text[:10]}T{text[11:19]}{'.' + fraction if fraction else ''}Z"
+    if len(received_at) == 19:
+        return f"{received_at[:10]}T{received_at[11:]}Z"
+    return f"{received_at[:10]}T{received_at[11:].rstrip('0').rstrip('.')}Z"
