@@ -35,17 +35,17 @@ def option(default: Any, *, minimum: int | None = None, maximum: int | None = No
 class JmapOptions:
     """The options of the protocol core and its HTTP edge.
 
-    The limits are those that the session advertises (RFC 8620 §2), sizes in octets; the defaults are the values that
-    the RFC suggests as a minimum.
+    The limits are those that the session advertises (RFC 8620 §2), sizes in octets; the defaults are above
+    the minimum that the RFC suggests, since a webmail with a few tabs open reaches that.
     """
 
     max_size_upload: int = option(50_000_000, minimum=1)
     max_concurrent_upload: int = option(4, minimum=1)
     max_size_request: int = option(10_000_000, minimum=1)
-    max_concurrent_requests: int = option(4, minimum=1)
-    max_calls_in_request: int = option(16, minimum=1)
-    max_objects_in_get: int = option(500, minimum=1)
-    max_objects_in_set: int = option(500, minimum=1)
+    max_concurrent_requests: int = option(10, minimum=1)
+    max_calls_in_request: int = option(64, minimum=1)
+    max_objects_in_get: int = option(1_000, minimum=1)
+    max_objects_in_set: int = option(1_000, minimum=1)
     strict_using: bool = False
     """Answer ``unknownMethod`` to a method whose capability ``using`` does not name. Off by default, since clients in
     use leave capabilities out; an empty ``using`` opens no method either way."""
