@@ -76,7 +76,7 @@ def condition(account_id: int, field: str, text: str, column: str = "email_id") 
 
 
 def row_test(account_id: int, field: str, text: str, column: str = "email_id") -> Condition:
-    """Whether the email in ``column`` matches, asked of each row by itself; for many hits, in a walk that ends early."""
+    """Whether the email in ``column`` matches, asked of each row alone; for many hits, in a walk that ends early."""
     query = parse(text)
     if not query.terms:
         return _constant(query)

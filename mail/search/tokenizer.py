@@ -129,7 +129,7 @@ def fold_with_offsets(text: str) -> tuple[str, Sequence[int]]:
         return text.translate(_ASCII_FOLDING), range(len(text) + 1)
     folded: list[str] = []
     offsets: list[int] = []
-    for start, end in _clusters(text):
+    for start, end in clusters(text):
         part = fold(text[start:end])
         folded.append(part)
         offsets.extend([start] * len(part))
@@ -137,19 +137,20 @@ def fold_with_offsets(text: str) -> tuple[str, Sequence[int]]:
     return "".join(folded), offsets
 
 
-def _clusters(text: str) -> Iterator[tuple[int, int]]:
+def clusters(text: str) -> Iterator[tuple[int, int]]:
     """Ranges of the text that NFKC treats alone: a character and what combines with it."""
     start = 0
     for index in range(1, len(text)):
         character = text[index]
-        if character.isascii() or not _combines(character):
+        if character.isascii() or not combines(character):
             yield start, index
             start = index
     if text:
         yield start, len(text)
 
 
-def _combines(character: str) -> bool:
+def combines(character: str) -> bool:
+    """Whether a character belongs to the one before it."""
     return unicodedata.category(character)[0] == "M" or "\u1160" <= character <= "\u11ff" or character in "\uff9e\uff9f"
 
 
