@@ -194,7 +194,7 @@ _SIGNATURE = re.compile(r"^-- ?\n.*", re.MULTILINE | re.DOTALL)
 _ARMOR = re.compile(r"^-----BEGIN PGP SIGNED MESSAGE-----\n(?:Hash:[^\n]*\n)*", re.MULTILINE)
 _RULE = re.compile(r"([-=_*~#+.])\1{4,}")
 _FILLER = re.compile("(?:[\u00ad\u034f\u061c\u115f\u17b4\u200b-\u200f\u2060-\u2064\ufeff]\\s*){2,}")
-_WINDOWS = (16384, 131072, 1048576)
+_WINDOWS = (8192, 65536, 1048576)
 
 
 def _without_quotes(text: str) -> str:

@@ -13,6 +13,7 @@ Rules kept:
 
 import binascii
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from mmap import mmap
 from typing import Protocol
@@ -23,8 +24,9 @@ QUOTED_PRINTABLE = frozenset({"quoted-printable", "quoted_printable", "quotedpri
 UUENCODE = frozenset({"x-uuencode", "uuencode", "x-uue", "uue"})
 KNOWN_ENCODINGS = IDENTITY | BASE64 | QUOTED_PRINTABLE | UUENCODE
 
+FIRST_SLICE = 1 << 14
 SLICE = 1 << 18
-"""How many raw octets are decoded at a time."""
+"""How many raw octets are decoded at a time, at first and at most."""
 
 Read = Callable[[int, int], bytes]
 """read(offset, length): octets of the raw message; fewer only at its end."""
@@ -53,11 +55,13 @@ class Located(Protocol):
 
 def _quoted_printable(raw: bytes) -> bytes:
     """Decode whole lines of quoted-printable."""
-    if b" \n" in raw or b"\t\n" in raw or b" \r\n" in raw or b"\t\r\n" in raw or raw[-1:] in (b" ", b"\t"):
+    # One look at the ends of the lines tells whether the two rare repairs are needed.
+    tails = Counter([line[-2:] for line in raw.split(b"\n")])
+    if any(tail.rstrip(b"\r")[-1:] in (b" ", b"\t") for tail in tails):
         raw = _TRAILING_SPACE.sub(b"", raw)
     if b"=" not in raw:
         return raw
-    if b"=\r" in raw:
+    if raw.count(b"\r") != sum(count for tail, count in tails.items() if tail[-1:] == b"\r"):
         raw = _BARE_CR_BREAK.sub(b"", raw)
     if b"==" in raw:
         raw = _LITERAL_EQUALS.sub(b"=3D", raw)
@@ -130,12 +134,15 @@ def _decode_slices(slices: Iterator[bytes], encoding: str) -> Iterator[bytes]:
 
 
 def _slices(read: Read, start: int, end: int) -> Iterator[bytes]:
+    """The raw octets, first in small slices: often no more than the beginning is wanted."""
+    length = FIRST_SLICE
     while start < end:
-        raw = read(start, min(SLICE, end - start))
+        raw = read(start, min(length, end - start))
         if not raw:
             return
         yield raw
         start += len(raw)
+        length = min(SLICE, length * 2)
 
 
 def decode_range(read: Read, part: Located, start: int = 0, stop: int | None = None) -> Iterator[bytes]:

@@ -24,7 +24,7 @@ from mail.mime.dates import parse_date, to_utc
 from mail.mime.words import decode_words, normalize
 
 __all__ = [
-    "CONVENIENCE", "FORMS", "EmailAddress", "EmailAddressGroup", "HeaderProperty", "allowed_forms", "as_addresses",
+    "CONVENIENCE", "CONVENIENCE_NAMES", "FORMS", "EmailAddress", "EmailAddressGroup", "HeaderProperty", "allowed_forms", "as_addresses",
     "as_date", "as_grouped_addresses", "as_message_ids", "as_raw", "as_text", "as_urls", "convenience_properties",
     "header_value", "iterate_fields", "parse_header_property", "parsed_value", "to_utc", "unfold",
 ]  # fmt: skip
@@ -201,20 +201,29 @@ def header_value(fields: Iterable[tuple[str, bytes | str]], wanted: HeaderProper
     return parse(values[-1]) if values else None
 
 
-CONVENIENCE: Mapping[str, HeaderProperty] = {
-    "messageId": HeaderProperty("message-id", "MessageIds"),
-    "inReplyTo": HeaderProperty("in-reply-to", "MessageIds"),
-    "references": HeaderProperty("references", "MessageIds"),
-    "sender": HeaderProperty("sender", "Addresses"),
-    "from": HeaderProperty("from", "Addresses"),
-    "to": HeaderProperty("to", "Addresses"),
-    "cc": HeaderProperty("cc", "Addresses"),
-    "bcc": HeaderProperty("bcc", "Addresses"),
-    "replyTo": HeaderProperty("reply-to", "Addresses"),
-    "subject": HeaderProperty("subject", "Text"),
-    "sentAt": HeaderProperty("date", "Date"),
+CONVENIENCE_NAMES: Mapping[str, str] = {
+    "messageId": "Message-ID",
+    "inReplyTo": "In-Reply-To",
+    "references": "References",
+    "sender": "Sender",
+    "from": "From",
+    "to": "To",
+    "cc": "Cc",
+    "bcc": "Bcc",
+    "replyTo": "Reply-To",
+    "subject": "Subject",
+    "sentAt": "Date",
 }
-"""The convenience properties of an Email and the header property each is identical to (RFC 8621 §4.1.3)."""
+"""The convenience properties of an Email and the header field each stands for, as it is written (RFC 8621 §4.1.3)."""
+
+_CONVENIENCE_FORMS = {
+    "messageId": "MessageIds", "inReplyTo": "MessageIds", "references": "MessageIds", "subject": "Text", "sentAt": "Date",
+}  # fmt: skip
+CONVENIENCE: Mapping[str, HeaderProperty] = {
+    name: HeaderProperty(field.lower(), _CONVENIENCE_FORMS.get(name, "Addresses"))
+    for name, field in CONVENIENCE_NAMES.items()
+}
+"""The header property that each convenience property is identical to."""
 
 
 def convenience_properties(fields: Iterable[tuple[str, bytes | str]]) -> dict[str, Any]:

@@ -106,6 +106,11 @@ class MessageIndex:
         """The message itself: bodyStructure."""
         return self.parts[0]
 
+    @property
+    def has_header(self) -> bool:
+        """Whether there is a single header field: octets without any are hardly a message (RFC 8621 §4.9)."""
+        return self.root.header_end > self.root.header_start
+
     def part(self, part_id: str) -> Part | None:
         """The part of a partId, or None."""
         return next((part for part in self.parts if part.part_id == part_id), None)

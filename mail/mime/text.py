@@ -12,48 +12,39 @@ Rules kept:
 """
 
 import re
+from collections.abc import Iterator
 from html import unescape
 
+_ATTRIBUTES = r"[^<>\"']*+(?:(?:\"[^\"<]*+\"|'[^'<]*+')[^<>\"']*+)*+"
+_RAW = "script|style|title|template|textarea|noframes|xmp"
 _MARKUP = re.compile(
-    r"<!--.*?(?:-->|\Z)"
-    r"|<(?P<raw>script|style|title|template|textarea|noframes|xmp)\b[^>]*+(?:>.*?(?:</(?P=raw)[^>]*+>?|\Z)|\Z)"
-    r"|<(?P<end>/?)(?P<name>[a-z][^\s/<>]*+)(?P<attributes>[^<>\"']*+(?:(?:\"[^\"<]*+\"|'[^'<]*+')[^<>\"']*+)*+)>"
-    r"|<[a-z/!?][^<>]*+>?",
-    re.IGNORECASE | re.DOTALL,
+    rf"<(?:(?!(?i:{_RAW})[\s/>])(/?[A-Za-z][^\s/<>]*+){_ATTRIBUTES}>"
+    r"|!--(?s:.*?)(?:-->|\Z)"
+    rf"|(?i:(?P<raw>{_RAW})(?:[^>]*+>(?s:.*?)(?:</(?P=raw)[^>]*+>?|\Z)|[^>]*+\Z))"
+    r"|[A-Za-z/!?][^<>]*+>?)"
 )
-_HIDES = re.compile(
-    r"(?:^|\s)hidden(?=[\s=]|\Z)|(?:display\s{0,9}:\s{0,9}none|visibility\s{0,9}:\s{0,9}hidden|mso-hide\s{0,9}:)",
-    re.IGNORECASE,
-)
-_BLOCKS = frozenset(
-    (
-        "address", "article", "aside", "blockquote", "body", "br", "center", "dd", "details", "dialog", "div", "dl",
-        "dt", "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr",
-        "html", "li", "main", "nav", "ol", "option", "p", "pre", "section", "summary", "table", "tbody", "tfoot",
-        "thead", "tr", "ul",
-    )
+_BLOCKS = (
+    "address", "article", "aside", "blockquote", "body", "br", "center", "dd", "details", "dialog", "div", "dl", "dt",
+    "fieldset", "figcaption", "figure", "footer", "form", "h1", "h2", "h3", "h4", "h5", "h6", "header", "hr", "html",
+    "li", "main", "nav", "ol", "option", "p", "pre", "section", "summary", "table", "tbody", "tfoot", "thead", "tr",
+    "ul",
 )  # fmt: skip
-_CELLS = frozenset(("td", "th"))
+_SEPARATORS: dict[str | None, str] = {
+    spelling: separator
+    for names, separator in ((_BLOCKS, "\n"), (("td", "th"), " "))
+    for name in names
+    for spelling in (name, name.upper(), f"/{name}", f"/{name.upper()}")
+}
 _VOID = frozenset(("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"))
-_SPACE = re.compile(r"[ \t\r\n\f\u00a0]+")
 _LONG_REFERENCE = re.compile(r"&#(?:x[0-9a-f]{8,}|[0-9]{8,});?", re.IGNORECASE)
 
-
-class _Hidden:
-    """The element that hides what is being read, by name and nesting."""
-
-    def __init__(self) -> None:
-        self.name = ""
-        self.depth = 0
-
-    def follow(self, name: str, end: bool, attributes: str) -> bool:
-        """Take a tag into account; tells whether what follows is hidden."""
-        if self.depth:
-            if name == self.name and not attributes.endswith("/"):
-                self.depth += -1 if end else 1
-        elif not end and attributes and name not in _VOID and _HIDES.search(attributes):
-            self.name, self.depth = name, 1
-        return self.depth > 0
+_HIDDEN_BEFORE = re.compile(r"(?:(?P<style>visibility\s{0,9}:)\s{0,9}|\s)\Z")
+_NONE_BEFORE = re.compile(r"display\s{0,9}:\s{0,9}\Z")
+_OPEN_TAG = re.compile(rf"<([a-z][^\s/<>]*+){_ATTRIBUTES}>")
+_ENDS_PARAGRAPH = re.compile(r"<(?:(/p)\s{0,9}>|/?(?:p|div|table|tr|td|ul|ol|li|blockquote|pre|h[1-6]|body)\b)")
+_AFTER_NAME = frozenset((" ", ">", "/", "\n", "\r", "\t", ""))
+_HIDDEN_BUDGET = 4
+"""How many times its own length a source may be searched for the ends of hidden elements."""
 
 
 def html_to_text(html: str) -> str:
@@ -61,35 +52,73 @@ def html_to_text(html: str) -> str:
 
     An element that hides its content and is never closed hides nothing, so that no text is lost to a broken tag.
     """
-    shown: list[str] = []
-    unsure: list[str] = []
-    out, position, hidden = shown, 0, _Hidden()
-    for match in _MARKUP.finditer(html):
-        start = match.start()
-        if start > position:
-            out.append(_SPACE.sub(" ", html[position:start]))
-        position = match.end()
-        name = match["name"]
-        if name is None:
-            continue
-        name = name.lower()
-        if hidden.depth or match["attributes"]:
-            was = hidden.depth
-            if hidden.follow(name, bool(match["end"]), match["attributes"]):
-                out = unsure
-            elif was:
-                unsure.clear()
-                out = shown
-        if name in _BLOCKS:
-            out.append("\n")
-        elif name in _CELLS:
-            out.append(" ")
-    out.append(_SPACE.sub(" ", html[position:]))
-    return _tidy("".join(shown + unsure))
-
-
-def _tidy(text: str) -> str:
+    html = " ".join(_without_hidden(html).split())
+    # Splitting at tags gives text, name of the tag, name of a dropped element, and again text.
+    pieces: list[str | None] = _MARKUP.split(html)
+    names = pieces[1::3]
+    separators = list(map(_SEPARATORS.get, names))
+    text = "".join([f"{text}{separator or ''}" for text, separator in zip(pieces[::3], [*separators, ""])])
     if "&" in text:
         text = unescape(_LONG_REFERENCE.sub("\ufffd", text))
     lines = (" ".join(line.split()) for line in text.split("\n"))
     return "\n".join(line for line in lines if line)
+
+
+def _hiding_offsets(lower: str) -> Iterator[int]:
+    """Where the lowercase source says that something is hidden, in ascending order for each way of saying it."""
+    for word, before in (("none", _NONE_BEFORE), ("hidden", _HIDDEN_BEFORE), ("mso-hide:", None)):
+        offset = lower.find(word)
+        while offset >= 0:
+            if before is None or before.search(lower, max(0, offset - 40), offset):
+                yield offset
+            offset = lower.find(word, offset + len(word))
+
+
+def _without_hidden(html: str) -> str:
+    """The source without the elements that hide their content."""
+    # The one letter that grows when it is made lowercase would move every offset behind it.
+    lower = html.replace("\u0130", "i").lower()
+    offsets = sorted(_hiding_offsets(lower))
+    if not offsets:
+        return html
+    kept: list[str] = []
+    position, budget = 0, _HIDDEN_BUDGET * len(html)
+    for offset in offsets:
+        start = lower.rfind("<", position, offset)
+        tag = _OPEN_TAG.match(lower, start) if start >= 0 else None
+        if tag is None or tag.end() <= offset or tag[1] in _VOID or tag[0].endswith("/>") or budget <= 0:
+            continue
+        end = _element_end(lower, tag[1], tag.end())
+        budget -= (end if end > 0 else len(html)) - start
+        if end > 0:
+            kept.append(html[position:start])
+            position = end
+    kept.append(html[position:])
+    return " ".join(kept)
+
+
+def _element_end(lower: str, name: str, start: int) -> int:
+    """The offset after the end tag of an element whose content begins at `start`; -1 when it is never closed."""
+    if name == "p":
+        block = _ENDS_PARAGRAPH.search(lower, start)
+        return -1 if block is None else block.end() if block[1] else block.start()
+    depth = 1
+    opening, closing = _tag(lower, f"<{name}", start), _tag(lower, f"</{name}", start)
+    while closing >= 0:
+        if 0 <= opening < closing:
+            depth += 1
+            opening = _tag(lower, f"<{name}", opening + 1)
+            continue
+        depth -= 1
+        if not depth:
+            return lower.find(">", closing) + 1 or len(lower)
+        closing = _tag(lower, f"</{name}", closing + 1)
+    return -1
+
+
+def _tag(lower: str, tag: str, start: int) -> int:
+    """The offset of the next tag of exactly this name, or -1."""
+    start = lower.find(tag, start)
+    while start >= 0 and lower[start + len(tag) : start + len(tag) + 1] not in _AFTER_NAME:
+        start = lower.find(tag, start + 1)
+    return start

@@ -80,7 +80,7 @@ def test_no_value_can_add_a_line_or_nul(form, value):
         ("URLs", ["http://x y"]),
         ("Date", "yesterday"),
         ("Date", "2020-01-01T00:00:00"),
-        ("Date", datetime(2020, 1, 1)),  # noqa: DTZ001: the missing zone is the point
+        ("Date", datetime(2020, 1, 1)),
         ("Text", None),
         ("Raw", ["a"]),
     ],

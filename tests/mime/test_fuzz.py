@@ -18,7 +18,7 @@ SEEDS = [
     b'Content-Type: multipart/alternative; boundary="c d"\r\n\r\n--c d\r\nContent-Transfer-Encoding: base64\r\n\r\n'
     b"SGVsbG8=\r\n--c d--\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nSubject: in\r\n\r\nx\r\n--b--\r\n",
     b"Content-Type: text/plain; charset=iso-2022-jp\n\n\x1b$BF|K\\\x1b(B > quoted\n-- \nsig",
-    b'Content-Transfer-Encoding: x-uuencode\r\nContent-Disposition: inline; filename="x\r\n y"\r\n\r\nbegin 644 x\r\n'
+    b'Content-Transfer-Encoding: x-uuencode\r\nContent-Disposition: inline; filename="x\r\n y"\r\n\r\nbegin 6 x\r\n'
     b"#86)C\r\n`\r\nend",
 ]
 PIECES = [

@@ -154,3 +154,9 @@ def test_bytes_views_and_maps_give_the_same_index(tmp_path):
 
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         assert parse(mapped) == parse(MIXED) == parse(memoryview(MIXED)) == parse(bytearray(MIXED))
+
+
+@pytest.mark.rfc(8621, "4.9")
+@pytest.mark.parametrize(("raw", "expected"), [(MIXED, True), (b"\x89PNG\r\n\x1a\n", False), (b"text", False)])
+def test_octets_without_a_header_field_can_be_told_from_a_message(raw, expected):
+    assert parse(raw).has_header is expected
