@@ -70,7 +70,8 @@ def store_file(account_id: int, path: Path, digest: bytes, size: int) -> Blob:
 
 
 def store_spool(account_id: int, spool: Spool) -> Blob:
-    """Keep what a spool holds; it may be stored for several accounts, and is written to no more."""
+    """Keep what a spool holds; it may be stored for several accounts, and takes no more octets."""
+    spool.seal()
     if spool.path is not None:
         return store_file(account_id, spool.path, spool.digest, spool.size)
     return store_bytes(account_id, spool.view())
@@ -100,6 +101,7 @@ class Stored:
 def put_spool(account_id: int, spool: Spool) -> Stored:
     """Make what a spool holds durable, without a row: the quick way of a delivery, which makes the row by ``attach``
     in the transaction of the message and so commits once, not twice. Call it outside that transaction."""
+    spool.seal()
     key = BlobKey(account_id, spool.digest)
     if spool.path is not None:
         default_store().put_file(key, spool.path)

@@ -32,6 +32,7 @@ class Spool:
         self._buffer = bytearray()
         self._hash = hashlib.sha256()
         self._descriptor: int | None = None
+        self._is_sealed = False
 
     def __enter__(self) -> Spool:
         return self
@@ -48,6 +49,8 @@ class Spool:
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Take more octets. Raises TooLarge past the limit and OSError where the disk takes no more."""
+        if self._is_sealed:
+            raise ValueError("the spool was stored: its file is the object now, and objects never change")
         if self.limit is not None and self.size + len(data) > self.limit:
             raise TooLarge(self.limit)
         if self._descriptor is None and self.size + len(data) > self._in_memory:
@@ -70,6 +73,10 @@ class Spool:
         if self._descriptor is None:
             return bytes(self._buffer)
         return mmap.mmap(self._descriptor, 0, access=mmap.ACCESS_READ)
+
+    def seal(self) -> None:
+        """Take no more octets, since the store may keep the very file."""
+        self._is_sealed = True
 
     def close(self) -> None:
         """Forget the octets; may be called twice."""

@@ -106,6 +106,17 @@ def test_a_spool_is_stored_for_two_accounts(account: Account, blob_root: Path, s
     assert list((blob_root / "spool").iterdir()) == []
 
 
+@pytest.mark.parametrize("size", [10, 300_000])
+def test_a_spool_that_was_stored_takes_no_more(account: Account, size: int) -> None:
+    with Spool().write_all([bytes(size)]) as spool:
+        blob = service.store_spool(account.pk, spool)
+
+        with pytest.raises(ValueError, match="never change"):
+            spool.write(b"more")
+
+    assert service.read(blob) == bytes(size)
+
+
 def test_storing_takes_one_statement(account: Account, django_assert_num_queries: object) -> None:
     with django_assert_num_queries(1):  # type: ignore[operator]
         service.store_bytes(account.pk, b"octets")
