@@ -24,9 +24,10 @@ from mail.mime.dates import parse_date, to_utc
 from mail.mime.words import decode_words, normalize
 
 __all__ = [
-    "CONVENIENCE", "CONVENIENCE_NAMES", "FORMS", "EmailAddress", "EmailAddressGroup", "HeaderProperty", "allowed_forms", "as_addresses",
-    "as_date", "as_grouped_addresses", "as_message_ids", "as_raw", "as_text", "as_urls", "convenience_properties",
-    "header_value", "iterate_fields", "parse_header_property", "parsed_value", "to_utc", "unfold",
+    "CONVENIENCE", "CONVENIENCE_NAMES", "FORMS", "EmailAddress", "EmailAddressGroup", "HeaderProperty",
+    "allowed_forms", "as_addresses", "as_date", "as_grouped_addresses", "as_message_ids", "as_raw", "as_text",
+    "as_urls", "convenience_properties", "header_value", "iterate_fields", "parse_header_property", "parsed_value",
+    "to_utc", "unfold",
 ]  # fmt: skip
 
 Field = tuple[str, bytes]
@@ -217,8 +218,12 @@ CONVENIENCE_NAMES: Mapping[str, str] = {
 """The convenience properties of an Email and the header field each stands for, as it is written (RFC 8621 §4.1.3)."""
 
 _CONVENIENCE_FORMS = {
-    "messageId": "MessageIds", "inReplyTo": "MessageIds", "references": "MessageIds", "subject": "Text", "sentAt": "Date",
-}  # fmt: skip
+    "messageId": "MessageIds",
+    "inReplyTo": "MessageIds",
+    "references": "MessageIds",
+    "subject": "Text",
+    "sentAt": "Date",
+}
 CONVENIENCE: Mapping[str, HeaderProperty] = {
     name: HeaderProperty(field.lower(), _CONVENIENCE_FORMS.get(name, "Addresses"))
     for name, field in CONVENIENCE_NAMES.items()

@@ -1,6 +1,7 @@
 """Malformed and hostile messages: always shown, never an exception, never more than linear work."""
 
 import time
+import tracemalloc
 
 import pytest
 
@@ -297,3 +298,16 @@ def test_decoding_takes_time_in_proportion_to_length(encoding, pattern):
     large = cpu(whole, header + pattern * (262_144 // len(pattern)))
 
     assert large <= 24 * small + 0.02
+
+
+@pytest.mark.parametrize("encoding", [b"base64", b"quoted-printable", b"x-uuencode", b"8bit"])
+def test_an_attachment_is_measured_without_a_copy_of_it(encoding):
+    header = b"Content-Type: a/b\r\nContent-Transfer-Encoding: " + encoding + b"\r\n\r\n"
+    raw = header + b"QUJDREVGR0hJSktM\r\n" * 500_000
+
+    tracemalloc.start()
+    parse(raw)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < len(raw) / 2
