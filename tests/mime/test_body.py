@@ -222,12 +222,14 @@ def test_a_preview_is_never_longer_than_256_characters(content_type):
     assert len(preview_of("wörd " * 10_000, content_type)) in range(250, 257)
 
 
+@pytest.mark.rfc(8621, "4.1.4")
 def test_text_far_behind_a_large_style_sheet_is_found():
     html = "<html><style>" + "p { color: red }\n" * 10_000 + "</style><body>found</body></html>"
 
     assert preview_of(html, "text/html") == "found"
 
 
+@pytest.mark.rfc(8621, "4.1.4")
 def test_a_message_without_text_has_an_empty_preview():
     assert preview_of("PDF", "application/pdf") == ""
 

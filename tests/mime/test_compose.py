@@ -59,6 +59,7 @@ def test_no_value_can_add_a_line_or_nul(form, value):
     assert error.value.where == "X-Bad"
 
 
+@pytest.mark.rfc(8621, "4.6")
 @pytest.mark.parametrize(
     ("form", "value"),
     [
@@ -164,6 +165,7 @@ def test_the_transfer_encoding_fits_the_content(leaf, encoding):
     assert all(len(line) <= 998 for line in raw.split(b"\r\n"))
 
 
+@pytest.mark.rfc(8621, "4.6")
 def test_a_content_type_of_ones_own_keeps_its_parameters():
     leaf = Leaf("text/plain", "é", headers=[("Content-Type", "Raw", " text/plain; format=flowed; delsp=yes")])
 
@@ -173,6 +175,7 @@ def test_a_content_type_of_ones_own_keeps_its_parameters():
     assert body_value(raw, parse(raw).root)["value"] == "é"
 
 
+@pytest.mark.rfc(8621, "4.6")
 def test_part_properties_are_written_as_the_fields_they_stand_for():
     leaf = Leaf(
         "image/png", b"\x89PNG", disposition="inline", cid="a@b", language=["en", "de"], location="http://x/y",
@@ -250,6 +253,7 @@ def test_any_groups_read_back(groups):
     assert read(raw, "header:To:asGroupedAddresses") == expected
 
 
+@pytest.mark.rfc(8621, "4.6")
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(EMAIL, min_size=1, max_size=20),
@@ -305,6 +309,7 @@ def test_any_body_reads_back(body):
         assert part.cid == leaf.cid
 
 
+@pytest.mark.rfc(8621, "4.6")
 def test_every_form_can_be_written():
     samples = {
         "Raw": " x", "Text": "x", "Addresses": [], "GroupedAddresses": [], "MessageIds": ["a@b"],

@@ -47,17 +47,20 @@ def test_text_is_decoded_by_what_it_is_and_then_by_what_it_says(raw, declared, t
     assert decode_text(raw, declared) == (text, problem)
 
 
+@pytest.mark.rfc(8621, "4.1.4")
 def test_an_undeclared_charset_is_detected_and_said_to_be_a_guess():
     original = "Съешь же ещё этих мягких французских булок, да выпей чаю. " * 4
 
     assert decode_text(original.encode("koi8-r"), None) == (original, True)
 
 
+@pytest.mark.rfc(8621, "4.1.4")
 @pytest.mark.parametrize("label", ["rot13", "hex", "idna", "punycode", "unicode_escape", "undefined", "mbcs", "", None])
 def test_a_codec_that_is_no_charset_is_never_used(label):
     assert codec_for(label) is None
 
 
+@pytest.mark.rfc(8621, "4.1.4")
 @settings(max_examples=200, deadline=None)
 @given(
     st.binary(max_size=200),
@@ -138,6 +141,7 @@ def test_a_range_counts_decoded_octets(encoding, body, content):
         assert b"".join(decode_range(read, part, start, stop)) == decoded(raw, part)[start:stop]
 
 
+@pytest.mark.rfc(8621, "4.1.4")
 @settings(max_examples=100, deadline=None)
 @given(
     st.sampled_from([b"base64", b"quoted-printable", b"x-uuencode", b"7bit", b"odd"]),

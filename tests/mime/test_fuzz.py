@@ -2,6 +2,7 @@
 
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -69,18 +70,21 @@ def check(raw):
     assert "\\u0000" not in flat
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 @settings(max_examples=400, deadline=None)
 @given(messages())
 def test_mutated_messages_are_always_shown(raw):
     check(raw)
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 @settings(max_examples=200, deadline=None)
 @given(st.binary(max_size=300) | st.lists(st.sampled_from(PIECES), max_size=60).map(b"".join))
 def test_any_octets_are_a_message(raw):
     check(raw)
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 def test_real_messages_keep_every_rule(mail_corpus):
     files = [path for path in mail_corpus.rglob("*") if path.is_file()]
 

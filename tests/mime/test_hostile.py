@@ -25,6 +25,7 @@ def multipart(body, boundary=b"b"):
     return b"Content-Type: multipart/mixed; boundary=" + boundary + b"\r\n\r\n" + body
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 def test_a_line_that_is_no_field_ends_the_header():
     raw = b"Subject: x\r\nThis is the body\r\nwithout a blank line\r\n"
 
@@ -34,6 +35,7 @@ def test_a_line_that_is_no_field_ends_the_header():
     assert decoded(raw, index.root) == b"This is the body\r\nwithout a blank line\r\n"
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 def test_a_stray_line_between_known_fields_is_passed_over():
     raw = b"From joe Mon Jan 1\r\nSubject: x\r\n>From mbox\r\nstray\r\nContent-Type: text/html\r\n\r\nbody"
 
@@ -42,6 +44,7 @@ def test_a_stray_line_between_known_fields_is_passed_over():
     assert (index.headers["subject"], index.root.type, decoded(raw, index.root)) == ("x", "text/html", b"body")
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 @pytest.mark.parametrize(
     "raw", [b"", b"\r\n", b"\n\n\n", b":", b"just text", b"\0", b"\xff\xfe", b"Subject", b" folded"]
 )
@@ -52,10 +55,12 @@ def test_what_is_hardly_a_message_is_one_text_part(raw):
     assert index.root.body_end == len(raw)
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 def test_blank_lines_before_the_header_do_not_hide_it():
     assert parse(b"\r\n\r\nSubject: x\r\n\r\nbody").headers["subject"] == "x"
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 @pytest.mark.parametrize("line_end", [b"\r\n", b"\n", b"\r"])
 def test_every_kind_of_line_end_is_understood(line_end):
     raw = multipart(b"--b\r\nContent-Type: text/html\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\n").replace(
@@ -65,12 +70,14 @@ def test_every_kind_of_line_end_is_understood(line_end):
     assert texts(raw) == [b"one", b"two"]
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 def test_a_multipart_without_boundary_parameter_is_cut_at_the_delimiter_it_uses():
     raw = b"Content-Type: multipart/mixed\r\n\r\n--x1\r\nContent-Type: text/html\r\n\r\none\r\n--x1--\r\n"
 
     assert texts(raw) == [b"one"]
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 @pytest.mark.parametrize(
     "header", [b"multipart/mixed", b"multipart/mixed; boundary=nowhere", b'multipart/x; boundary=""']
 )
@@ -84,14 +91,17 @@ def test_a_multipart_without_any_delimiter_shows_its_octets(header):
     assert preview(raw, index) == "all of this"
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 def test_an_empty_multipart_has_no_parts():
     assert parse(multipart(b"")).root.sub_parts == []
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 def test_an_unterminated_part_reaches_to_the_end():
     assert texts(multipart(b"--b\r\n\r\none\r\n--b\r\n\r\ntwo")) == [b"one", b"two"]
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 def test_an_outer_delimiter_ends_an_unterminated_inner_multipart():
     raw = multipart(
         b"--b\r\nContent-Type: multipart/mixed; boundary=c\r\n\r\n--c\r\n\r\none\r\n--b\r\n\r\ntwo\r\n--b--\r\n"
@@ -100,6 +110,7 @@ def test_an_outer_delimiter_ends_an_unterminated_inner_multipart():
     assert texts(raw) == [b"one", b"two"]
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 def test_nested_multiparts_of_one_boundary_lose_no_part():
     raw = multipart(
         b"--b\r\nContent-Type: multipart/alternative; boundary=b\r\n\r\n--b\r\n\r\none\r\n--b--\r\n"
@@ -109,10 +120,12 @@ def test_nested_multiparts_of_one_boundary_lose_no_part():
     assert texts(raw) == [b"one", b"two"]
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 def test_a_delimiter_right_after_a_delimiter_is_an_empty_part():
     assert texts(multipart(b"--b\r\n--b\r\n\r\none\r\n--b--")) == [b"", b"one"]
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 def test_ten_thousand_parts_end_in_one_part_with_the_rest():
     raw = multipart(b"--b\r\n\r\nx\r\n" * 10_000)
 
@@ -122,6 +135,7 @@ def test_ten_thousand_parts_end_in_one_part_with_the_rest():
     assert index.parts[-1].body_end == len(raw)
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 def test_a_tower_of_multiparts_ends_in_one_part_with_the_rest():
     raw = b"".join(b"Content-Type: multipart/mixed; boundary=b%d\r\n\r\n--b%d\r\n" % (i, i) for i in range(2000)) + b"x"
 
@@ -132,6 +146,7 @@ def test_a_tower_of_multiparts_ends_in_one_part_with_the_rest():
     assert body_lists(index)[0] == [index.parts[-1]]
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 def test_a_header_larger_than_the_bound_is_shown_as_body():
     raw = b"Subject: x\r\n" + b"X-Filler: y\r\n" * (MAX_HEADER // 10)
 
@@ -142,6 +157,7 @@ def test_a_header_larger_than_the_bound_is_shown_as_body():
     assert index.root.body_end == len(raw)
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 def test_nul_and_raw_octets_leave_no_trace_that_json_or_a_database_refuses():
     raw = b'Subject: a\0b \xff\r\nContent-Type: text/plain; charset=utf-8; name="x\0\xff"\r\n\r\n\0\xed\xa0\x80body'
 
@@ -167,6 +183,7 @@ class CountingOctets(bytes):
         return found
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 @pytest.mark.parametrize(
     "make",
     [
@@ -210,6 +227,7 @@ def whole(raw):
     preview(raw, index)
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 @pytest.mark.parametrize(
     ("function", "pattern"),
     [
@@ -268,6 +286,7 @@ def test_reading_takes_time_in_proportion_to_length(function, pattern):
     assert large <= 24 * small + 0.02
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 @pytest.mark.parametrize(
     "pattern",
     [
@@ -289,6 +308,7 @@ def test_a_preview_takes_time_in_proportion_to_length(pattern):
     assert large <= 24 * small + 0.02
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 @pytest.mark.parametrize("encoding", [b"base64", b"quoted-printable", b"x-uuencode"])
 @pytest.mark.parametrize("pattern", [b"=", b"==\r\n", b"=\r", b" ", b" \t\r\n", b"QUJD", b"begin 644 x\r\nM\r\n"])
 def test_decoding_takes_time_in_proportion_to_length(encoding, pattern):
@@ -300,6 +320,7 @@ def test_decoding_takes_time_in_proportion_to_length(encoding, pattern):
     assert large <= 24 * small + 0.02
 
 
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
 @pytest.mark.parametrize("encoding", [b"base64", b"quoted-printable", b"x-uuencode", b"8bit"])
 def test_an_attachment_is_measured_without_a_copy_of_it(encoding):
     header = b"Content-Type: a/b\r\nContent-Transfer-Encoding: " + encoding + b"\r\n\r\n"

@@ -137,6 +137,7 @@ def test_the_line_end_before_a_delimiter_belongs_to_the_delimiter():
     assert [decoded(raw, part) for part in index.parts[1:]] == [b"bare\n", b"crlf\r\n"]
 
 
+@pytest.mark.own("a message is parsed once and its index is stored")
 def test_the_index_survives_storing_as_json():
     index = parse(MIXED)
 
@@ -148,6 +149,7 @@ def test_the_index_survives_storing_as_json():
     assert index.part("9") is None
 
 
+@pytest.mark.own("a message is parsed once and its index is stored")
 def test_bytes_views_and_maps_give_the_same_index(tmp_path):
     path = tmp_path / "message"
     path.write_bytes(MIXED)

@@ -6,6 +6,7 @@ from mail.mime.subject import base_subject, thread_subject
 from mail.mime.text import html_to_text
 
 
+@pytest.mark.own("HTML becomes searchable text in linear time")
 @pytest.mark.parametrize(
     ("html", "text"),
     [
