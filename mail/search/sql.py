@@ -22,7 +22,12 @@ POSTGRESQL_CREATE = (
     "ALTER TABLE jmap_mail_searchtext ALTER COLUMN vector SET STATISTICS 0",
     f"CREATE INDEX {INDEX} ON jmap_mail_searchtext USING gin (vector) WITH (fastupdate = off)",
 )
-POSTGRESQL_DROP = ("ALTER TABLE jmap_mail_searchtext DROP COLUMN vector",)
+POSTGRESQL_DROP = (
+    "ALTER TABLE jmap_mail_searchtext DROP COLUMN vector",
+    # The words went with the column: whoever comes back here has them derived anew.
+    "UPDATE jmap_mail_searchtext SET version = 0",
+    "UPDATE jmap_mail_emailcontent SET version = 0",
+)
 
 _SQLITE_FORGET = f"INSERT INTO {INDEX} ({INDEX}, rowid, tokens) VALUES ('delete', old.email_id, old.tokens);"
 _SQLITE_LEARN = f"INSERT INTO {INDEX} (rowid, tokens) VALUES (new.email_id, new.tokens);"
@@ -36,6 +41,7 @@ CREATE_TRIGGERS = (
 SQLITE_CREATE = (
     f"CREATE VIRTUAL TABLE {INDEX} USING fts5(tokens, content='jmap_mail_searchtext', content_rowid='email_id',"
     " tokenize='ascii', columnsize=0)",
+    f"INSERT INTO {INDEX} ({INDEX}) VALUES ('rebuild')",
     *CREATE_TRIGGERS,
 )
 SQLITE_DROP = (

@@ -68,6 +68,7 @@ class SearchFields:
 _STROKES = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "ħ": "h", "ŧ": "t", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th", "ŋ": "n"}
 )
+_TATWEEL = "\u0640"  # lengthens an Arabic word and says nothing
 # Combining classes of marks that carry sound; all other non-zero classes are accents, points and vowel signs that
 # people leave out (Unicode 14, Hebrew 10 to 26, Arabic 27 to 36).
 _SOUNDING = {0, 6, 7, 8, 9, 84, 91, 103, 107, 118, 122, 129, 130, 132}
@@ -98,7 +99,7 @@ def _fold_character(character: str) -> str:
     category = unicodedata.category(character)
     if category == "Nd":
         return str(unicodedata.decimal(character))
-    if category in {"Cf", "Sk"} and not character.isascii():
+    if (category in {"Cf", "Sk", "Me"} and not character.isascii()) or character == _TATWEEL:
         return ""
     if category == "So":
         return character if IN_RUN.match(character) else " "

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mail.search import backend
+from jmap import sql as generic
+from mail.models import SearchText
+from mail.search import backend, sql
 from mail.search.query import is_match, parse
 from mail.search.tokenizer import MAX_POSITIONS, MAX_REPEATS, MAX_WORD, SearchFields, message_tokens
 from tests.search.support import CJK, FIELDS, Mail, canonical, contains
@@ -201,6 +203,27 @@ def test_reindexing_replaces_the_words(mail: Mail) -> None:
 
     assert mail.find("first") == set()
     assert mail.find("second version") == {"draft"}
+
+
+def test_the_index_goes_and_comes_back(mail: Mail, on_postgresql: bool) -> None:
+    mail.add("before", body="needle")
+
+    for statement in sql.POSTGRESQL_DROP if on_postgresql else sql.SQLITE_DROP:
+        generic.execute(statement, [])
+    for statement in sql.POSTGRESQL_CREATE if on_postgresql else sql.SQLITE_CREATE:
+        generic.execute(statement, [])
+    mail.add("after", body="needle")
+
+    assert mail.find("needle") == ({"after"} if on_postgresql else {"before", "after"})
+    assert SearchText.objects.filter(version=0).exists() == on_postgresql
+
+
+def test_rows_deleted_past_the_backend_leave_no_words_behind(mail: Mail) -> None:
+    mail.add("gone", body="needle")
+
+    generic.execute("DELETE FROM jmap_mail_searchtext", [])
+
+    assert mail.find("needle") == set()
 
 
 def test_a_limit_gives_any_so_many(mail: Mail) -> None:

@@ -35,6 +35,7 @@ from mail.search.tokenizer import (
         ("\u1112\u1161\u11ab\u1100\u116e\u11a8", ["한국", "국"]),
         ("soft\u00adhyphen zero\u200bwidth", ["softhyphen", "zerowidth"]),
         ("\U0001f389\U0001f389 ok \u2014 \u2500\u2500", ["\U0001f389\U0001f389", "\U0001f389", "ok"]),
+        ("1\ufe0f\u20e3 محـــمد", ["1", "محمد"]),
         ("\x00a\ud800b", ["a", "b"]),
         ("", []),
     ],
