@@ -18,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection
+from django.db import Error, InterfaceError, OperationalError, connection
 from django.utils.translation import override
 
 from jmap.auth.principal import UserPrincipal
@@ -133,11 +133,11 @@ def as_principal(verified: Verified, language: str, work: Callable[..., Any], *a
     """
     try:
         principal = verified.current_principal()
-    except (OperationalError, InterfaceError):
+    except Error:
         connection.close()
         try:
             principal = verified.current_principal()
-        except (OperationalError, InterfaceError) as error:
+        except Error as error:
             report(error, "principal")
             raise unavailable() from None
     was_atomic = connection.in_atomic_block
@@ -156,11 +156,11 @@ def verify(header: bytes, address: str) -> Verified:
     """Look credentials up. Raises Refused, TooManyFailures, Problem where the database is out of reach."""
     try:
         return verifier.verify(header, address)
-    except (OperationalError, InterfaceError):
+    except Error:
         connection.close()
         try:
             return verifier.verify(header, address)
-        except (OperationalError, InterfaceError) as error:
+        except Error as error:
             report(error, "log-in")
             raise unavailable() from None
 
@@ -171,9 +171,8 @@ def unavailable() -> Problem:
 
 
 def report(error: BaseException, where: str) -> None:
-    """Log what nobody expected, without the words of the error, which may be somebody's; drop a broken connection."""
+    """Log what nobody expected, without the words of the error, which may be somebody's; drop a connection that may be broken."""
     frames = "".join(traceback.format_tb(error.__traceback__))
     log.error("%s failed with %s\n%s", where, type(error).__name__, frames)
-    is_of_database = isinstance(error, DatabaseError | InterfaceError)
-    if is_of_database and not connection.in_atomic_block and not connection.is_usable():
+    if isinstance(error, Error) and not connection.in_atomic_block:
         connection.close()

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from jmap.ids import encode
 from jmap.models import TrackedModel
-from jmap.models.tracked import GuardedModel
+from jmap.models.tracked import GuardedModel, TrackedQuerySet
 
 
 class Role(models.TextChoices):
@@ -66,6 +66,13 @@ class Mailbox(TrackedModel):
         return encode("m", self.pk)
 
 
+class SubscriptionQuerySet(TrackedQuerySet):
+    """Lets Django remove a user's answers together with the user, who asks no more."""
+
+    def _raw_delete(self, using: str | None) -> int:
+        return models.QuerySet._raw_delete(self, using)
+
+
 class MailboxSubscription(GuardedModel):
     """A user's own answer to isSubscribed; without a row it is true for the owner and false for a delegate."""
 
@@ -73,6 +80,8 @@ class MailboxSubscription(GuardedModel):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+", db_index=False)
     mailbox = models.ForeignKey(Mailbox, models.CASCADE, related_name="subscriptions")
     is_subscribed = models.BooleanField(_("subscribed"))
+
+    objects = SubscriptionQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.mailbox_id} {self.is_subscribed}"

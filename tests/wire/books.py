@@ -1,0 +1,79 @@
+"""What the clerk can do."""
+
+import datetime
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
+from django.contrib.sessions.backends.db import SessionStore
+from django.utils import timezone
+
+from jmap.models import Account, AccountAccess, Credential
+
+User = get_user_model()
+
+
+def person(name: str) -> dict[str, Any]:
+    """A user with a password and an account."""
+    user = User.objects.create_user(name, password=f"{name}'s pässword")
+    account = Account.objects.create(name=name, user=user)
+    return {"name": name, "password": f"{name}'s pässword", "account": account.wire_id}
+
+
+def share(owner: str, guest: str, is_read_only: bool) -> None:
+    """Let a user into another's account."""
+    account = Account.objects.get(user__username=owner)
+    AccountAccess.objects.create(account=account, user=User.objects.get(username=guest), is_read_only=is_read_only)
+
+
+def credential(name: str, kind: str, hours: int | None = None) -> str:
+    """A new secret, which holds for that many hours from now."""
+    expires_at = None if hours is None else timezone.now() + datetime.timedelta(hours=hours)
+    return Credential.issue(User.objects.get(username=name), kind, "test", expires_at=expires_at)[1]
+
+
+def revoke(name: str) -> None:
+    """Revoke all secrets of a user."""
+    Credential.objects.filter(user__username=name).update(revoked_at=timezone.now())
+
+
+def change(name: str, **fields: Any) -> None:
+    """Change a user's password or another field."""
+    user = User.objects.get(username=name)
+    if "password" in fields:
+        user.set_password(fields.pop("password"))
+    for field, value in fields.items():
+        setattr(user, field, value)
+    user.save()
+
+
+def rename_account(name: str, to: str) -> None:
+    """Give a user's account another name."""
+    Account.objects.filter(user__username=name).update(name=to)
+
+
+def close_account(name: str) -> None:
+    """Mark a user's account destroyed."""
+    Account.objects.filter(user__username=name).update(destroyed_at=timezone.now())
+
+
+def delete(name: str) -> None:
+    """Remove a user, as a host site might."""
+    User.objects.get(username=name).delete()
+
+
+def sign_in(name: str) -> str:
+    """A session cookie as a log-in page of the site would set it."""
+    user = User.objects.get(username=name)
+    session = SessionStore()
+    session[SESSION_KEY] = str(user.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = user.get_session_auth_hash()
+    session.save()
+    return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
+
+
+ENTRIES = {
+    entry.__name__: entry
+    for entry in (person, share, credential, revoke, change, rename_account, close_account, delete, sign_in)
+}

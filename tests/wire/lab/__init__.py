@@ -1,0 +1,1 @@
+"""An app of the servers under test: methods that a test can hold open or make fail."""

@@ -1,0 +1,11 @@
+"""Serves the Django views over WSGI with Django's own threaded server: ``python -m tests.wire.wsgi_server PORT``."""
+
+import os
+import sys
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.wire.settings")
+    from django.core.servers.basehttp import run
+    from django.core.wsgi import get_wsgi_application
+
+    run("127.0.0.1", int(sys.argv[1]), get_wsgi_application(), threading=True)
