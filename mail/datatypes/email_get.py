@@ -124,7 +124,7 @@ def render(account_id: int, rows: Sequence[EmailRow], how: Plan, wish: BodyWish)
     allowance = Allowance()
     items: dict[int, RawJson] = {}
     for row in rows:
-        key, thread_id, blob_id, size, received_at, flags, mailboxes, properties, _index, _digest = row
+        key, thread_id, blob_id, size, received_at, flags, mailboxes, properties, _mime, _digest = row
         blob_wire = encode("b", blob_id)
         values: list[Any] = [
             encode("e", key),
@@ -146,9 +146,9 @@ def render(account_id: int, rows: Sequence[EmailRow], how: Plan, wish: BodyWish)
 
 
 def _message(account_id: int, row: EmailRow, blob_wire: str) -> Message:
-    assert row.index is not None
+    assert row.mime is not None
     assert row.digest is not None
-    return Message.stored(BlobKey(account_id, bytes(row.digest)), blob_wire, row.index)
+    return Message.stored(BlobKey(account_id, bytes(row.digest)), blob_wire, row.mime)
 
 
 @lru_cache(4096)

@@ -20,8 +20,9 @@ from django.utils import timezone
 from jmap.blobs import service as blobs
 from jmap.blobs.errors import ObjectMissing
 from jmap.blobs.service import FoundBlob
+from jmap.protocol.creation import Resolve
 from jmap.protocol.errors import MethodError, SetError
-from jmap.protocol.methods.set import Resolve, check_count, set_errors
+from jmap.protocol.methods.set import check_count, set_errors
 from jmap.protocol.ports import Context, Json, SetResult
 from jmap.protocol.primitives import Invalid, format_utc_date, parse_date
 from jmap.protocol.properties import Id, MapOf, Object, Property, SetOf, String, UTCDate
@@ -91,7 +92,7 @@ def _prepare(ctx: Context, given: Mapping[str, Mapping[str, Json]]) -> tuple[dic
     """What is ready to be added, and what is refused, by creation id."""
     wanted: dict[str, dict[str, Json]] = {}
     refused: dict[str, SetError] = {}
-    resolve = Resolve("Email", {}, ctx)
+    resolve = Resolve(ctx)
     for creation_id, one in given.items():
         checked, faults = _check(one, resolve)
         if faults:

@@ -80,8 +80,8 @@ def _snippet(account_id: int, row: EmailRow, wanted: Wanted) -> dict[str, str | 
     subject = preview = None
     if row.properties is not None:
         subject = marked_subject(wanted.subject, orjson.loads(row.properties.split("\n")[_SUBJECT]) or "")
-    if row.index is not None and row.digest is not None:
-        message = Message.stored(BlobKey(account_id, bytes(row.digest)), encode("b", row.blob_id), row.index)
+    if row.mime is not None and row.digest is not None:
+        message = Message.stored(BlobKey(account_id, bytes(row.digest)), encode("b", row.blob_id), row.mime)
         for body in _bodies(message):
             preview = marked_preview(wanted.body, body)
             if preview is not None:

@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db import connection
 
@@ -32,7 +32,7 @@ class EmailRow(NamedTuple):
     """One email; a column that was not asked for is None.
 
     ``received_at`` is text, in UTC (see ``utc_date``); ``mailboxes`` are mailbox keys joined by commas in no order;
-    ``properties`` and ``index`` are as EmailContent has them; ``digest`` is the blob's.
+    ``properties`` and ``mime`` are EmailContent's properties and index; ``digest`` is the blob's.
     """
 
     id: int
@@ -43,7 +43,7 @@ class EmailRow(NamedTuple):
     flags: int
     mailboxes: str | None
     properties: str | None
-    index: str | None
+    mime: str | None
     digest: bytes | memoryview | None
 
 
@@ -98,7 +98,7 @@ def read(account_id: int, ids: Sequence[int] | None, columns: Columns, limit: in
     One statement. Raises MethodError accountNotFound.
     """
     everything = ids is None
-    arguments: list[object] = [account_id, limit] if everything else [among(ids or ()), account_id]
+    arguments: list[Any] = [account_id, limit] if everything else [among(ids or ()), account_id]
     with connection.cursor() as cursor:
         cursor.execute(_statement(connection.vendor, columns, everything), arguments)
         rows = cursor.fetchall()
@@ -124,7 +124,7 @@ def other_keywords(ids: Iterable[int]) -> dict[int, list[str]]:
     return found
 
 
-def among(keys: Sequence[int]) -> object:
+def among(keys: Sequence[int]) -> list[int] | str:
     """Keys as the one parameter that ``= ANY(…)`` or ``json_each(…)`` takes."""
     return list(keys) if connection.vendor == "postgresql" else json.dumps(list(keys))
 

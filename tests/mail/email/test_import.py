@@ -174,3 +174,17 @@ def test_a_blob_that_is_collected_meanwhile_is_kept_again(alice: Person, monkeyp
     assert len(tries) == 2
     assert kept == [1]
     assert alice.octets(answer["created"]["i"]["blobId"]) == MESSAGE
+
+
+@pytest.mark.rfc(8620, "5.3")
+def test_a_mailbox_made_in_the_same_request_takes_the_import(alice: Person) -> None:
+    account, blob = {"accountId": alice.account_id}, alice.upload(MESSAGE)
+
+    response = alice.send(
+        ("Mailbox/set", {**account, "create": {"box": {"name": "New"}}}, "0"),
+        ("Email/import", {**account, "emails": {"i": {"blobId": blob, "mailboxIds": {"#box": True}}}}, "1"),
+    )
+
+    box = response["methodResponses"][0][1]["created"]["box"]["id"]
+    email_id = response["methodResponses"][1][1]["created"]["i"]["id"]
+    assert alice.get(email_id, "mailboxIds")["mailboxIds"] == {box: True}
