@@ -11,7 +11,17 @@ from mail.datatypes import (
     email_import,
     email_parse,
     mailbox,
+    search_snippet,
     thread,
 )
 
-__all__ = ["capability", "email", "email_delivery", "email_import", "email_parse", "mailbox", "thread"]
+__all__ = [
+    "capability",
+    "email",
+    "email_delivery",
+    "email_import",
+    "email_parse",
+    "mailbox",
+    "search_snippet",
+    "thread",
+]

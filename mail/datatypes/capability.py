@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from jmap.protocol.ports import AccountInfo, Json
 from jmap.registry import registry
+from mail.datatypes.email_query import SORTS
 from mail.services.emails import MAX_MAILBOXES
 from mail.services.mailboxes import MAX_DEPTH, MAX_NAME_OCTETS
 
@@ -18,19 +19,6 @@ MAX_ATTACHMENTS_OCTETS = 50_000_000
 MAX_MESSAGE_OCTETS = 75_000_000
 """A whole message that is composed or imported; the attachments fit into it in base64."""
 
-SORT_OPTIONS = (
-    "receivedAt",
-    "size",
-    "from",
-    "to",
-    "subject",
-    "sentAt",
-    "hasKeyword",
-    "allInThreadHaveKeyword",
-    "someInThreadHaveKeyword",
-)
-"""What Email/query sorts by (RFC 8621 §4.4.2)."""
-
 
 def account_value(account: AccountInfo) -> dict[str, Json]:
     """The value of the capability in accountCapabilities (RFC 8621 §1.3.1)."""
@@ -39,7 +27,7 @@ def account_value(account: AccountInfo) -> dict[str, Json]:
         "maxMailboxDepth": MAX_DEPTH,
         "maxSizeMailboxName": MAX_NAME_OCTETS,
         "maxSizeAttachmentsPerEmail": MAX_ATTACHMENTS_OCTETS,
-        "emailQuerySortOptions": list(SORT_OPTIONS),
+        "emailQuerySortOptions": list(SORTS),
         "mayCreateTopLevelMailbox": not account.is_read_only,
     }
 

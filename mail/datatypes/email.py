@@ -6,7 +6,20 @@ from django.utils import timezone
 
 from jmap import store
 from jmap.protocol.datatype import DataType
-from jmap.protocol.ports import ChangesResult, Context, CopyPlan, GetRequest, GetResult, Json, SetPlan, SetResult
+from jmap.protocol.ports import (
+    ChangesResult,
+    Context,
+    CopyPlan,
+    GetRequest,
+    GetResult,
+    Json,
+    Query,
+    QueryChanges,
+    QueryChangesResult,
+    QueryResult,
+    SetPlan,
+    SetResult,
+)
 from jmap.protocol.primitives import format_utc_date
 from jmap.protocol.properties import (
     Boolean,
@@ -21,7 +34,7 @@ from jmap.protocol.properties import (
     UTCDate,
 )
 from jmap.registry import registry
-from mail.datatypes import email_copy, email_draft, email_get, email_set
+from mail.datatypes import email_copy, email_draft, email_get, email_query, email_set
 from mail.datatypes.capability import MAIL
 from mail.datatypes.email_properties import (
     BODY_ARGUMENTS,
@@ -93,6 +106,12 @@ class EmailStore:
     def changes(self, ctx: Context, since: str, max_changes: int | None) -> ChangesResult:
         return changes_of(EmailModel, "Email", "e", ctx, since, max_changes)
 
+    def query(self, ctx: Context, query: Query) -> QueryResult:
+        return email_query.query(ctx, query)
+
+    def query_changes(self, ctx: Context, request: QueryChanges) -> QueryChangesResult:
+        return email_query.query_changes(ctx, request)
+
     def set(self, ctx: Context, plan: SetPlan) -> SetResult:
         return email_set.set_emails(ctx, plan)
 
@@ -134,11 +153,13 @@ class Email(DataType):
 
     class Meta:
         capability = MAIL
-        methods = ("get", "changes", "set", "copy")
+        methods = ("get", "changes", "set", "copy", "query", "queryChanges")
         store = EmailStore
         default_properties = DEFAULT_PROPERTIES
         copy_properties = ("mailboxIds", "keywords", "receivedAt")
-        arguments = {"get": BODY_ARGUMENTS}
+        arguments = {"get": BODY_ARGUMENTS, "query": email_query.ARGUMENTS}
+        filters = email_query.FILTERS
+        sorts = email_query.SORTS
 
     @classmethod
     def property_for(cls, name: str) -> Property | None:
