@@ -20,11 +20,15 @@ TEXT_FIELDS = ("text", "from", "to", "cc", "bcc", "subject", "body")
 
 @dataclass(frozen=True, slots=True)
 class InMailbox:
+    """The email is in this mailbox."""
+
     mailbox: int
 
 
 @dataclass(frozen=True, slots=True)
 class InMailboxOtherThan:
+    """The email is in at least one mailbox that is not listed."""
+
     mailboxes: tuple[int, ...]
 
 
@@ -44,6 +48,8 @@ class After:
 
 @dataclass(frozen=True, slots=True)
 class MinSize:
+    """The size is ``octets`` or more."""
+
     octets: int
 
 
@@ -56,6 +62,8 @@ class MaxSize:
 
 @dataclass(frozen=True, slots=True)
 class HasKeyword:
+    """The email has the keyword."""
+
     keyword: str
 
 
@@ -69,6 +77,8 @@ class ThreadKeyword:
 
 @dataclass(frozen=True, slots=True)
 class HasAttachment:
+    """hasAttachment is ``value``."""
+
     value: bool
 
 
@@ -97,11 +107,15 @@ class Among:
 
 @dataclass(frozen=True, slots=True)
 class And:
+    """All parts match."""
+
     parts: tuple[Filter, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Or:
+    """At least one part matches."""
+
     parts: tuple[Filter, ...]
 
 

@@ -9,6 +9,7 @@ Rules kept here:
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 import orjson
 
@@ -64,7 +65,7 @@ def _by_message(
             yield email
 
 
-def _rows(account: int, candidates: Iterable[int] | None, *columns: str) -> Iterator[tuple]:  # type: ignore[type-arg]
+def _rows(account: int, candidates: Iterable[int] | None, *columns: str) -> Iterator[tuple[Any, ...]]:
     every = Email.objects.filter(account_id=account).order_by("pk").values_list("pk", *columns)
     if candidates is not None:
         keys = sorted(candidates)

@@ -1,8 +1,8 @@
 """How text conditions are answered: by the index of words first, or by a test while walking in order.
 
 Rules kept here:
-- a rare word is looked up and its emails are all there is to look at; a common one is tested email by email in the order
-  of the list, since the first fifty come soon (a word in half of 20,000 emails: 1 ms, by the index 30);
+- a rare word is looked up and its emails are all there is to look at; a common one is tested email by email in the
+  order of the list, since the first fifty come soon (a word in half of 20,000 emails: 1 ms, by the index 30);
 - which of the two is decided by a capped count, never by the database's statistics;
 - conditions on header fields that the index does not hold are answered before anything else, and last among their kind.
 """
@@ -71,7 +71,7 @@ def _indexed(header: Header) -> Filter:
 
 
 def rare_matches(account: int, query: EmailQuery, account_emails: int) -> tuple[Filter, ...] | None:
-    """The conditions with a rare text answered by its emails; None where no text stands among them, or all are common."""
+    """The conditions with a rare text answered by its emails; None where no text is among them or all are common."""
     for text in query.rest:
         if isinstance(text, Text):
             most = _rare(query, account_emails)

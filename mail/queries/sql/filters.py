@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 from mail.models.email import KEYWORD_COLUMNS
 from mail.queries import conditions as asked
@@ -62,17 +62,12 @@ class Scope:
             joined = " JOIN jmap_mail_email e ON e.id = m.email_id" if self.joins_email else ""
             base = Fragment("m.mailbox_id = %s", (self.mailbox,))
             return template(f"FROM jmap_mail_membership m{joined} WHERE {{}}", conjunction([base, *conditions]))
-        base = [Fragment("e.account_id = %s", (self.account,))]
+        own = [Fragment("e.account_id = %s", (self.account,))]
         if self.mailbox is not None:
             # A scalar sub-select is tested row by row as the index is walked; an EXISTS may be turned into a join.
-            base.append(
-                Fragment(
-                    "(SELECT m.email_id FROM jmap_mail_membership m WHERE m.mailbox_id = %s AND m.email_id = e.id)"
-                    " IS NOT NULL",
-                    (self.mailbox,),
-                )
-            )
-        return template("FROM jmap_mail_email e WHERE {}", conjunction([*base, *conditions]))
+            member = "SELECT m.email_id FROM jmap_mail_membership m WHERE m.mailbox_id = %s AND m.email_id = e.id"
+            own.append(Fragment(f"({member}) IS NOT NULL", (self.mailbox,)))
+        return template("FROM jmap_mail_email e WHERE {}", conjunction([*own, *conditions]))
 
 
 def condition(scope: Scope, part: asked.Filter) -> Fragment:
@@ -238,7 +233,8 @@ def matches(
     thread = scope.column("thread_id")
     ordered = order(scope, sort)
     source = scope.source(conditions)
-    return template(f"SELECT {scope.id}, {thread} {{}} {{}}{window(offset, limit)}", source, ordered).rows()  # type: ignore[return-value]
+    rows = template(f"SELECT {scope.id}, {thread} {{}} {{}}{window(offset, limit)}", source, ordered).rows()
+    return cast(list[tuple[int, int]], rows)
 
 
 def count(scope: Scope, filter: Sequence[asked.Filter], threads: bool) -> int:

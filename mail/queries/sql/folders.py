@@ -89,7 +89,10 @@ def counters(account: int, mailbox: int | None) -> Counters | None:
         " LEFT JOIN jmap_mail_mailbox b ON b.account_id = a.id AND b.id = %s WHERE a.id = %s",
         (-1 if mailbox is None else mailbox, account),
     ).rows()
-    return Counters(*rows[0][:4], int(rows[0][4])) if rows else None
+    if not rows:
+        return None
+    epoch, modseq, emails, threads, account_emails = rows[0]
+    return Counters(epoch, modseq, emails, threads, int(account_emails))
 
 
 def page(view: View, offset: int, limit: int | None, since: Place | None = None, day: int | None = None) -> list[int]:

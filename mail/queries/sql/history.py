@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from mail.queries.sql.fragments import Fragment, among, stamp, template
 
@@ -63,7 +63,7 @@ def flagged(account: int, mailbox: int | None, since: int) -> dict[int, int]:
             " WHERE x.account_id = %s AND x.mailbox_id = %s AND x.keyword_modseq > %s",
             (account, mailbox, since),
         )
-    return dict(statement.rows())  # type: ignore[arg-type]
+    return dict(cast(list[tuple[int, int]], statement.rows()))
 
 
 def _event(row: Sequence[Any]) -> Event:
