@@ -171,7 +171,10 @@ def unavailable() -> Problem:
 
 
 def report(error: BaseException, where: str) -> None:
-    """Log what nobody expected, without the words of the error, which may be somebody's; drop a connection that may be broken."""
+    """Log what nobody expected, without the words of the error, which may be somebody's.
+
+    A connection to the database that may be broken is dropped.
+    """
     frames = "".join(traceback.format_tb(error.__traceback__))
     log.error("%s failed with %s\n%s", where, type(error).__name__, frames)
     if isinstance(error, Error) and not connection.in_atomic_block:

@@ -38,9 +38,7 @@ def test_parameters_of_the_content_type_do_not_matter(client: httpx.Client, cont
 
 
 @pytest.mark.rfc(8620, "3.6.1")
-@pytest.mark.parametrize(
-    "content_type", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
-)
+@pytest.mark.parametrize("content_type", [None, "text/plain", "application/x-www-form-urlencoded", "multipart/mixed"])
 def test_a_body_that_is_not_sent_as_json_is_refused(client: httpx.Client, content_type: str | None) -> None:
     response = post(client, b'{"using": [], "methodCalls": []}', content_type)
 
@@ -189,9 +187,8 @@ def test_a_long_answer_is_compressed_for_a_distant_client_that_asks(edge: Edge, 
         ) as response:
             raw = b"".join(response.iter_raw())
         short = echo(client, headers=headers)
-        unasked = call(
-            client, ("Lab/repeat", {"times": 5_000}, "c1"), headers={**headers, "Accept-Encoding": "gzip;q=0"}
-        )
+        refusing = {**headers, "Accept-Encoding": "gzip;q=0"}
+        unasked = call(client, ("Lab/repeat", {"times": 5_000}, "c1"), headers=refusing)
 
     assert response.headers["content-encoding"] == "gzip"
     assert len(json.loads(gzip.decompress(raw))["methodResponses"][0][1]["list"]) == 5_000

@@ -1,0 +1,87 @@
+"""Whatever octets come over a connection, the server answers 4xx or hangs up, and goes on serving."""
+
+import socket
+
+import httpx
+import pytest
+
+from tests.wire.conftest import Edge, echo
+
+HEAD = b"Host: 127.0.0.1\r\nContent-Type: application/json\r\n"
+
+
+def exchange(edge: Edge, octets: bytes) -> bytes:
+    """What the server answers to octets, until it hangs up or falls silent after we did."""
+    with socket.create_connection(("127.0.0.1", edge.port), timeout=30) as connection:
+        connection.sendall(octets)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        try:
+            while data := connection.recv(65_536):
+                answer += data
+        except ConnectionResetError:
+            pass
+        return answer
+
+
+@pytest.mark.rfc(8620, "8.5")
+@pytest.mark.parametrize(
+    "octets",
+    [
+        b"\r\n\r\n",
+        b"GARBAGE\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET /jmap/session HTTP/9.9\r\n\r\n",
+        b"GET /jmap/session HTTP/1.1\r\n\r\n",
+        b"GET /jmap/session HTTP/1.1\r\nHost\r\n\r\n",
+        b"GET /jmap/session HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET /jmap/session HTTP/1.1\r\nHost: \xff\xfe\r\n\r\n",
+        b"GET /jmap/session HTTP/1.1\r\nHost: 127.0.0.1:99999999\r\n\r\n",
+        b"GET /jmap/%ff%00session HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        b"GET /jmap/download/%2e%2e/%2f/%00?type=%ff HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        b"GET /jmap/session?" + b"&" * 5_000 + b" HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        b"GET /jmap/session HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: " + b"a=;" * 900 + b"\r\n\r\n",
+        b"GET /jmap/session HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Language: " + b"x;q=9," * 500 + b"\r\n\r\n",
+        b"GET /jmap/session HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Basic \xff\r\n\r\n",
+        b"POST /jmap/api HTTP/1.1\r\n" + HEAD + b"Content-Length: -1\r\n\r\n{}",
+        b"POST /jmap/api HTTP/1.1\r\n" + HEAD + b"Content-Length: 99999999999999999999999\r\n\r\n{}",
+        b"POST /jmap/api HTTP/1.1\r\n" + HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        b"POST /jmap/api HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"POST /jmap/api HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\n0\r\n\r\n",
+        b"POST /jmap/api HTTP/1.1\r\n" + HEAD + b"Transfer-Encoding: gzip\r\n\r\n{}",
+        b"POST /jmap/api HTTP/1.1\r\n" + HEAD + b"Content-Length: 50\r\n\r\n{",
+        b"PROPFIND /jmap/session HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        b"OPTIONS * HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+        b"CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+    ],
+)
+def test_malformed_http_is_no_server_error(edge: Edge, client: httpx.Client, octets: bytes) -> None:
+    answer = exchange(edge, octets)
+
+    status = int(answer.split(b" ", 2)[1]) if answer.startswith(b"HTTP/") else 400
+    assert status < 500
+    assert echo(client).status_code == 200
+
+
+@pytest.mark.rfc(8620, "8.5")
+def test_a_client_that_hangs_up_halfway_costs_nothing(edge: Edge, client: httpx.Client) -> None:
+    request = client.build_request("POST", "/jmap/api", content=b"{" + b" " * 50_000)
+    request.headers["Content-Type"] = "application/json"
+    _, signed = next(client.auth.sync_auth_flow(request)), request  # type: ignore[union-attr]
+    head = b"POST /jmap/api HTTP/1.1\r\n" + b"".join(b"%s: %s\r\n" % pair for pair in signed.headers.raw) + b"\r\n"
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", edge.port), timeout=30) as connection:
+            connection.sendall(head + b"{   ")
+
+    assert [echo(client).status_code for _ in range(5)] == [200] * 5
+
+
+@pytest.mark.rfc(8620, "1.7")
+def test_requests_follow_each_other_on_one_connection(edge: Edge, client: httpx.Client) -> None:
+    if edge.name == "views":
+        pytest.skip("whether connections are kept is the WSGI server's affair")
+    statuses = [echo(client).status_code, client.get("/jmap/session", auth=None).status_code, echo(client).status_code]
+    local = [connection.info() for connection in client._transport._pool.connections]  # type: ignore[attr-defined]
+
+    assert statuses == [200, 401, 200]
+    assert len(local) == 1
