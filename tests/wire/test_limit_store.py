@@ -8,12 +8,14 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from jmap.limits.files import FileLimitStore
 from jmap.limits.memory import MemoryLimitStore
 from jmap.limits.ports import LimitStore, Rate, spend
+from jmap.limits.stores import name_the_store
 from tests.running import ROOT
 
 
@@ -188,7 +190,12 @@ def test_a_redis_lease_ends_by_itself_when_its_holder_is_gone(tmp_path: Path, mo
 
 
 @pytest.mark.rfc(8620, "8.5")
-def test_a_check_names_the_store_in_force() -> None:
-    from jmap.limits.stores import name_the_store
+def test_a_check_names_the_store_in_force(settings: Any, tmp_path: Path) -> None:
+    said = []
+    for options in ({}, {"FILE": str(tmp_path / "limits")}, {"REDIS_URL": "redis://127.0.0.1:1/0"}):
+        settings.JMAP = {**settings.JMAP, "LIMITS": options}
+        said.append(str(name_the_store()[0].msg))
 
-    assert "shared by all worker processes of this host" in str(name_the_store()[0].msg)
+    assert "every worker process counts for itself" in said[0]
+    assert "shared by all worker processes of this host" in said[1]
+    assert "shared by all worker processes of all hosts" in said[2]

