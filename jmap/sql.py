@@ -1,4 +1,5 @@
-"""Set-based writes that QuerySets have no words for, in one wording that PostgreSQL and SQLite both take.
+"""All raw SQL of the core: locks, snapshots, states, and set-based writes that QuerySets have no words for, in one
+wording that PostgreSQL and SQLite both take.
 
 Rules kept here: names of tables and columns come from code alone, values always travel as parameters; both
 databases name
@@ -15,6 +16,53 @@ from django.db import connection
 
 _MAX_PARAMETERS = 30_000
 """SQLite takes 32,766 parameters in a statement, PostgreSQL 65,535."""
+
+
+def begin_snapshot() -> None:
+    """Begin a transaction that reads one moment; a plain BEGIN on SQLite, so that readers never wait for a writer."""
+    is_postgresql = connection.vendor == "postgresql"
+    execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if is_postgresql else "BEGIN", [])
+
+
+def end_snapshot() -> None:
+    """End what ``begin_snapshot`` began."""
+    execute("COMMIT", [])
+
+
+def lock_account(account_id: int) -> tuple[int, int, int] | None:
+    """Lock an account row, as a transaction's first statement: (epoch, modseq, history_modseq), or None."""
+    if connection.vendor == "postgresql":
+        statement = "SELECT epoch, modseq, history_modseq FROM jmap_core_account WHERE id = %s FOR NO KEY UPDATE"
+    else:
+        # An UPDATE takes SQLite's write lock before anything is read, so no snapshot is older than the lock.
+        statement = "UPDATE jmap_core_account SET modseq = modseq WHERE id = %s RETURNING epoch, modseq, history_modseq"
+    rows = select(statement, [account_id])
+    return rows[0] if rows else None  # type: ignore[return-value]
+
+
+def save_modseq(account_id: int, modseq: int) -> None:
+    """Remember the last modseq given out."""
+    execute("UPDATE jmap_core_account SET modseq = %s WHERE id = %s", [modseq, account_id])
+
+
+def save_states(rows: Sequence[tuple[int, str, int]]) -> None:
+    """Remember the last change of types: (account, type, modseq)."""
+    insert_rows(
+        "jmap_core_typestate",
+        ["account_id", "type", "modseq"],
+        rows,
+        "ON CONFLICT (account_id, type) DO UPDATE SET modseq = excluded.modseq",
+    )
+
+
+def state_row(account_id: int, type_name: str) -> tuple[int, int | None] | None:
+    """(epoch, modseq of the last change of a type or None) of an account, or None where there is no such account."""
+    rows = select(
+        "SELECT a.epoch, s.modseq FROM jmap_core_account a LEFT JOIN jmap_core_typestate s"
+        " ON s.account_id = a.id AND s.type = %s WHERE a.id = %s",
+        [type_name, account_id],
+    )
+    return rows[0] if rows else None  # type: ignore[return-value]
 
 
 def insert_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], conflict: str = "") -> None:

@@ -18,6 +18,7 @@ from typing import Any
 
 from django.db import connection, models, transaction
 
+from jmap import sql
 from jmap.models.account import Account, TypeState
 from jmap.models.tracked import Tombstone, services_write
 from jmap.protocol.errors import MethodError
@@ -81,7 +82,10 @@ def writing(account_id: int) -> Iterator[Writer]:
     the Writer that is passed on.
     """
     with transaction.atomic(), services_write():
-        epoch, modseq, history = _lock(account_id)
+        row = sql.lock_account(account_id)
+        if row is None:
+            raise MethodError("accountNotFound")
+        epoch, modseq, history = row
         writer = Writer(account_id, epoch, modseq, {}, history)
         yield writer
         if writer.changed:
@@ -94,14 +98,11 @@ def reading() -> Iterator[None]:
     if connection.in_atomic_block:
         yield
         return
-    repeatable = connection.vendor == "postgresql"
-    with connection.cursor() as cursor:
-        cursor.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if repeatable else "BEGIN")
+    sql.begin_snapshot()
     try:
         yield
     finally:
-        with connection.cursor() as cursor:
-            cursor.execute("COMMIT")
+        sql.end_snapshot()
 
 
 class OrmBackend:
@@ -114,13 +115,7 @@ class OrmBackend:
 
 def current_state(account_id: int, type_name: str) -> str:
     """The state of a type now (RFC 8620 §5.1)."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT a.epoch, s.modseq FROM jmap_core_account a LEFT JOIN jmap_core_typestate s"
-            " ON s.account_id = a.id AND s.type = %s WHERE a.id = %s",
-            [type_name, account_id],
-        )
-        row = cursor.fetchone()
+    row = sql.state_row(account_id, type_name)
     if row is None:
         raise MethodError("accountNotFound")
     return format_state(row[0], row[1] or 0)
@@ -198,31 +193,10 @@ def _type_modseq(account_id: int, type_name: str) -> int:
     return found or 0
 
 
-def _lock(account_id: int) -> tuple[int, int, int]:
-    """Take the account's row lock as the transaction's first statement."""
-    if connection.vendor == "postgresql":
-        sql = "SELECT epoch, modseq, history_modseq FROM jmap_core_account WHERE id = %s FOR NO KEY UPDATE"
-    else:
-        # An UPDATE takes SQLite's write lock before anything is read, so no snapshot is older than the lock.
-        sql = "UPDATE jmap_core_account SET modseq = modseq WHERE id = %s RETURNING epoch, modseq, history_modseq"
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [account_id])
-        row = cursor.fetchone()
-    if row is None:
-        raise MethodError("accountNotFound")
-    return row[0], row[1], row[2]
-
-
 def _flush(writer: Writer) -> None:
     changed = sorted(writer.changed)
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE jmap_core_account SET modseq = %s WHERE id = %s", [writer.modseq, writer.account_id])
-        cursor.execute(
-            "INSERT INTO jmap_core_typestate (account_id, type, modseq) VALUES "
-            + ", ".join(["(%s, %s, %s)"] * len(changed))
-            + " ON CONFLICT (account_id, type) DO UPDATE SET modseq = excluded.modseq",
-            [value for name in changed for value in (writer.account_id, name, writer.states[name])],
-        )
+    sql.save_modseq(writer.account_id, writer.modseq)
+    sql.save_states([(writer.account_id, name, writer.states[name]) for name in changed])
     states = {name: writer.state(name) for name in changed}
     transaction.on_commit(lambda: _announce(writer.account_id, states), robust=True)
 
