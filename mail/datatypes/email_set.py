@@ -66,10 +66,10 @@ def _update(writer: Writer, updates: Mapping[str, Update], result: SetResult) ->
         try:
             _judge_immutable(writer.account_id, key, update)
             after = _patched(before, update)
-            if after != before:
-                if known is None:
-                    known = emails.mailbox_keys(writer.account_id)
-                emails.check(after, known)
+            if known is None and not after.mailboxes <= before.mailboxes:
+                known = emails.mailbox_keys(writer.account_id)
+            # An email is in mailboxes that exist: a flag needs no look at them.
+            emails.check(after, before.mailboxes if known is None else known)
         except SetErrorException as refusal:
             result.not_updated[wire] = refusal.error
         except MailError as refusal:
