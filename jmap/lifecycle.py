@@ -1,10 +1,15 @@
-"""What happens to accounts when Django users go: the account is marked destroyed and kept for the purge."""
+"""How an account ends: it is marked destroyed, nobody enters it any more, and it is kept for the purge.
+
+Rules kept here: a Django user who goes never takes the mail along; what an account held is purged later, in slices.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.db.models.signals import pre_delete
 from django.utils import timezone
 
@@ -14,7 +19,18 @@ def connect() -> None:
     pre_delete.connect(_user_goes, sender=settings.AUTH_USER_MODEL, dispatch_uid="jmap_core_user_goes")
 
 
+def destroy(account_keys: Iterable[int]) -> int:
+    """Mark accounts destroyed; returns how many were not yet."""
+    from jmap.models import Account
+
+    return _mark(Account.objects.filter(pk__in=list(account_keys)))
+
+
 def _user_goes(sender: Any, instance: Any, **kwargs: Any) -> None:
     from jmap.models import Account
 
-    Account.objects.filter(user=instance, destroyed_at=None).update(destroyed_at=timezone.now(), is_active=False)
+    _mark(Account.objects.filter(user=instance))
+
+
+def _mark(accounts: QuerySet[Any]) -> int:
+    return accounts.filter(destroyed_at=None).update(destroyed_at=timezone.now(), is_active=False)

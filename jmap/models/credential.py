@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
@@ -52,3 +54,8 @@ class Credential(models.Model):
         """A new credential and its secret, which is known only now."""
         secret = secrets.token_urlsafe(24)
         return cls.objects.create(user=user, kind=kind, name=name, secret_digest=digest(secret), **fields), secret
+
+    @classmethod
+    def revoke(cls, keys: Iterable[int]) -> int:
+        """Make credentials useless from the next request on; returns how many were not revoked yet."""
+        return cls.objects.filter(pk__in=list(keys), revoked_at=None).update(revoked_at=timezone.now())

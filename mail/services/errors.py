@@ -75,3 +75,15 @@ class AddressTaken(MailError):
 
 class InvalidAddress(MailError):
     """Not an address that this site could receive mail for."""
+
+
+class UserTaken(MailError):
+    """A user of that name is there already."""
+
+
+class DomainInUse(MailError):
+    """A domain that has addresses is not removed."""
+
+
+class PrimaryAddress(MailError):
+    """An account keeps its primary address until another one takes its place."""
