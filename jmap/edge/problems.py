@@ -13,7 +13,7 @@ from jmap.auth.headers import CHALLENGES
 from jmap.auth.throttle import TooManyFailures
 from jmap.auth.verify import Refused
 from jmap.edge.http import NO_STORE, Head, Headers, Reply
-from jmap.edge.language import choose
+from jmap.edge.language import SOURCE, choose
 from jmap.protocol.errors import RequestError
 
 
@@ -55,6 +55,8 @@ def describe(error: Exception, head: Head) -> Reply:
             document, headers = _document(error.status, _(error.detail)), error.headers
         else:
             raise TypeError from error
+        if document["detail"] == str(getattr(error, "detail", "")):
+            language = SOURCE  # nobody has translated that one
     body = orjson.dumps(document)
     headers = [
         (b"content-type", b"application/problem+json"),

@@ -1,12 +1,15 @@
 """The API resource: what it takes, what it refuses and how it says so."""
 
+import gettext
 import gzip
 import json
+import re
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.running import ROOT
 from tests.wire.conftest import CORE, LAB, Edge, Person, call, echo
 
 ERROR = "urn:ietf:params:jmap:error:"
@@ -173,6 +176,32 @@ def test_the_language_of_an_answer_is_said_and_chosen_among_those_there_are(clie
     problem = post(client, b"{")
 
     assert {response.headers["content-language"] for response in (plain, unknown, problem)} == {"en"}
+
+
+@pytest.mark.rfc(8620, "3.8")
+def test_an_error_comes_in_the_first_language_there_is(client: httpx.Client) -> None:
+    wanted = {"Accept-Language": "fr-CH, fr;q=0.9, de;q=0.8, en;q=0.7, *;q=0.5"}
+
+    translated = client.get("/jmap/session", headers=wanted, auth=None)
+    untranslated = client.post("/jmap/api", content=b"{", headers={**wanted, "Content-Type": "application/json"})
+    answer = call(client, ("Lab/repeat", {"times": 1}, "c1"), headers=wanted)
+
+    assert translated.headers["content-language"] == "de"
+    assert translated.json()["detail"].startswith("Melden Sie sich")
+    assert untranslated.headers["content-language"] == "en"
+    assert answer.headers["content-language"] == "de"
+    assert answer.json()["methodResponses"][0][1]["language"] == "de"
+
+
+@pytest.mark.rfc(8620, "3.8")
+def test_the_compiled_messages_are_those_of_the_catalogue() -> None:
+    folder = ROOT / "jmap" / "locale" / "de" / "LC_MESSAGES"
+    with open(folder / "django.mo", "rb") as file:
+        compiled = gettext.GNUTranslations(file)
+
+    pairs = re.findall(r'^msgid "(.+)"\nmsgstr "(.+)"$', (folder / "django.po").read_text(), re.MULTILINE)
+    assert pairs
+    assert {source: compiled.gettext(source) for source, _text in pairs} == dict(pairs)
 
 
 @pytest.mark.rfc(8620, "3.1")
