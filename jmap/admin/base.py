@@ -149,7 +149,7 @@ class ServiceAdmin(_Lists):
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """The page that asks before it removes a row."""
         try:
-            return self._delete_view(request, object_id, extra_context)  # type: ignore[attr-defined, no-any-return]
+            return self._delete_view(request, object_id, extra_context)  # type: ignore[attr-defined]
         except self.refusals as refusal:
             self.message_user(request, self.explain(refusal)[1], messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())

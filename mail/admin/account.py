@@ -25,9 +25,10 @@ from jmap import lifecycle
 from jmap.admin.users import UserField
 from jmap.models import Account, AccountAccess
 from mail.admin.finding import accounts_like
-from mail.admin.refusals import MailAdmin
+from mail.admin.refusals import MailAdmin, explain
 from mail.models import Address, Mailbox
 from mail.services import accounts
+from mail.services.errors import InvalidAddress
 
 
 def wanted_of_new_users() -> list[str]:
@@ -71,6 +72,13 @@ class OpenForm(forms.ModelForm):
         self.fields["name"].required = False
         self.fields["name"].help_text = _("What clients call the account; the address if empty.")
 
+    def clean_address(self) -> str:
+        """The form in which it is stored."""
+        try:
+            return "@".join(accounts.split_address(self.cleaned_data["address"]))
+        except InvalidAddress as error:
+            raise forms.ValidationError(explain(error)[1]) from error
+
     def clean(self) -> dict[str, Any]:
         """Either an existing user or a new one, whose password is good enough."""
         given: dict[str, Any] = super().clean() or self.cleaned_data
@@ -80,10 +88,8 @@ class OpenForm(forms.ModelForm):
                 self.add_error("owner", _("Name an existing user or a new one, not both."))
         elif "owner" in given:
             if wanted := wanted_of_new_users():
-                fields = ", ".join(wanted)
-                self.add_error(
-                    "owner", _("Make the user first, since a user has to have: %(fields)s") % {"fields": fields}
-                )
+                said = _("Make the user first, since a user has to have: %(fields)s")
+                self.add_error("owner", said % {"fields": ", ".join(wanted)})
             elif password:
                 self._judge(password)
         return given
@@ -243,14 +249,12 @@ class AccountAdmin(MailAdmin):
         for access in [*formset.new_objects, *(access for access, _fields in formset.changed_objects)]:
             accounts.share(form.instance, access.user, is_read_only=access.is_read_only)
 
-    @admin.action(description=gettext_lazy("Let people into selected %(verbose_name_plural)s"), permissions=["change"])
+    @admin.action(description=gettext_lazy("Open selected %(verbose_name_plural)s"), permissions=["change"])
     def activate(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """What was shut is open again."""
         self._activate(request, queryset, True, _("Activated."))
 
-    @admin.action(
-        description=gettext_lazy("Keep people out of selected %(verbose_name_plural)s"), permissions=["change"]
-    )
+    @admin.action(description=gettext_lazy("Shut selected %(verbose_name_plural)s"), permissions=["change"])
     def deactivate(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Nobody enters; mail is kept."""
         self._activate(request, queryset, False, _("Deactivated."))
@@ -283,7 +287,7 @@ class AccountAdmin(MailAdmin):
 
     @admin.display(description=gettext_lazy("primary address"), empty_value="")
     def primary_address(self, account: Any) -> str | None:
-        return account.primary_address  # type: ignore[no-any-return]
+        return account.primary_address
 
     @admin.display(description=gettext_lazy("emails in mailboxes"))
     def emails(self, account: Any) -> int:

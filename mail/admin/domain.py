@@ -25,9 +25,7 @@ class DomainForm(forms.ModelForm):
         model = Domain
         fields = ("name", "is_active")
         help_texts = {
-            "name": gettext_lazy(
-                "For instance example.org, or bücher.example, which is kept as xn--bcher-kva.example."
-            ),
+            "name": gettext_lazy("For instance example.org; bücher.example is kept as xn--bcher-kva.example."),
             "is_active": gettext_lazy("Whether mail is received for this domain."),
         }
 

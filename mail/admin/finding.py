@@ -10,8 +10,6 @@ from mail.models import Address, Domain
 from mail.services.accounts import normalized_domain
 from mail.services.errors import InvalidAddress
 
-SEARCH_HELP = "An address, the beginning of one, a domain, the name of an owner, or an account id (u…)."
-
 
 def addresses_like(word: str) -> Q:
     """Addresses that begin with a word, or are of a domain that does; a whole address is looked up in the index."""
