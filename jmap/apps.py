@@ -4,7 +4,7 @@ from importlib import import_module
 
 from django.apps import AppConfig
 
-OPTION_MODULES = ("jmap.conf", "jmap.blobs.conf", "jmap.limits.stores", "jmap.edge.options")
+OPTION_MODULES = ("jmap.conf", "jmap.blobs.conf", "jmap.history", "jmap.limits.stores", "jmap.edge.options")
 """Modules that declare options of the setting ``JMAP``; loaded at start so that the checks know every key."""
 
 
@@ -17,10 +17,13 @@ class JmapConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from jmap import lifecycle
+        from jmap import history, lifecycle, maintenance
+        from jmap.blobs import collector
         from jmap.registry import discover
 
         for module in OPTION_MODULES:
             import_module(module)
         lifecycle.connect()
+        maintenance.register("blobs", collector.collect)
+        maintenance.register("history", history.purge)
         discover()

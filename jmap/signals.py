@@ -7,3 +7,6 @@ state_changed = Signal()
 
 An announcement is only a hint: receivers never raise, never block, and read the state again after any gap.
 """
+
+history_purged = Signal()
+"""Sent by ``jmap.history`` with ``account_id`` and ``modseq``: no change up to that modseq is asked for any more."""

@@ -19,7 +19,7 @@ from typing import Any
 from django.db import connection, models, transaction
 
 from jmap import sql
-from jmap.models.account import Account, TypeState
+from jmap.models.account import TypeState
 from jmap.models.tracked import Tombstone, services_write
 from jmap.protocol.errors import MethodError
 from jmap.signals import state_changed
@@ -52,7 +52,6 @@ class Writer:
     modseq: int
     states: dict[str, int]
     """Type name to the modseq of its last change, for the types asked of so far."""
-    history_modseq: int = 0
     changed: set[str] = field(default_factory=set)
 
     def next(self, type_name: str) -> int:
@@ -85,8 +84,7 @@ def writing(account_id: int) -> Iterator[Writer]:
         row = sql.lock_account(account_id)
         if row is None:
             raise MethodError("accountNotFound")
-        epoch, modseq, history = row
-        writer = Writer(account_id, epoch, modseq, {}, history)
+        writer = Writer(account_id, *row, {})
         yield writer
         if writer.changed:
             _flush(writer)
@@ -145,14 +143,14 @@ def known_since(account_id: int, type_name: str, since: str) -> tuple[int, int, 
     Raises MethodError cannotCalculateChanges where ``since`` is of another epoch, of the future, never ours, or older
     than the kept history (RFC 8620 §5.2).
     """
-    row = Account.objects.filter(pk=account_id).values_list("epoch", "history_modseq", "modseq").first()
+    row = sql.history_row(account_id, type_name)
     parsed = parse_state(since)
-    if row is None or parsed is None or parsed[0] != row[0] or parsed[1] > row[2]:
+    if row is None or parsed is None:
         raise MethodError("cannotCalculateChanges")
-    now = _type_modseq(account_id, type_name)
-    if parsed[1] < row[1] and parsed[1] != now:
+    epoch, newest, now, oldest = row
+    if parsed[0] != epoch or parsed[1] > newest or parsed[1] < (oldest or 0):
         raise MethodError("cannotCalculateChanges")
-    return row[0], parsed[1], now
+    return epoch, parsed[1], now or 0
 
 
 def changes(model: type[models.Model], type_name: str, account_id: int, since: str, limit: int | None) -> Span:

@@ -1,11 +1,16 @@
-"""How mail joins the core at start-up: which of its rows open blobs, and who finds the parts of messages."""
+"""How mail joins the core at start-up: rows that open blobs, parts of messages, history and chores."""
 
+from jmap import maintenance
 from jmap.blobs import references, service
+from jmap.signals import history_purged
 
 
 def connect() -> None:
     """Called once by ``MailConfig.ready``."""
     from mail.parts import resolve
+    from mail.services import retention
 
     references.register("Email", "jmap_mail.Email")
     service.register_parts(resolve)
+    history_purged.connect(retention.forget_memberships, dispatch_uid="jmap_mail_history")
+    maintenance.register("destroyed emails", retention.purge_retained)

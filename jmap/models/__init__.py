@@ -3,6 +3,7 @@
 from jmap.models.account import Account, AccountAccess, TypeState
 from jmap.models.blob import Blob, BlobHold, Upload
 from jmap.models.credential import Credential
+from jmap.models.history import HistoryMark
 from jmap.models.tracked import Tombstone, TrackedModel
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Blob",
     "BlobHold",
     "Credential",
+    "HistoryMark",
     "Tombstone",
     "TrackedModel",
     "TypeState",

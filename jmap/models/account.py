@@ -19,7 +19,7 @@ class Account(models.Model):
     """A collection of data under one owner (RFC 8620 §1.6.2).
 
     ``epoch`` changes when a backup is restored, so that no state from a lost future is believed. ``modseq`` is the last
-    one given out. ``history_modseq``: changes up to it are no longer known (their tombstones are purged).
+    one given out.
     """
 
     name = models.CharField(_("name"), max_length=255)
@@ -33,7 +33,6 @@ class Account(models.Model):
     )
     epoch = models.PositiveBigIntegerField(_("epoch"), default=1, editable=False)
     modseq = models.PositiveBigIntegerField(_("modseq"), default=0, editable=False)
-    history_modseq = models.PositiveBigIntegerField(_("history starts after"), default=0, editable=False)
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     destroyed_at = models.DateTimeField(_("destroyed"), null=True, blank=True, editable=False)
@@ -71,12 +70,16 @@ class AccountAccess(models.Model):
 
 
 class TypeState(models.Model):
-    """The modseq of the last change to one type in one account: what ``state`` is made of (RFC 8620 §5.1)."""
+    """The modseq of the last change to one type in one account: what ``state`` is made of (RFC 8620 §5.1).
+
+    Changes after ``history_modseq`` are remembered; of older ones the tombstones are purged.
+    """
 
     pk = models.CompositePrimaryKey("account_id", "type")
     account = models.ForeignKey(Account, models.CASCADE, related_name="states")
     type = models.CharField(max_length=64)
     modseq = models.PositiveBigIntegerField()
+    history_modseq = models.PositiveBigIntegerField(default=0)
 
     def __str__(self) -> str:
         return f"{self.type} {self.modseq}"

@@ -2,7 +2,7 @@
 
 Rules kept here:
 - a row has the modseq of its creation and of its last change; no two changed rows of an account share one;
-- destroying leaves a tombstone; purging removes tombstones and moves ``Account.history_modseq``;
+- destroying leaves a tombstone; purging removes tombstones and moves ``TypeState.history_modseq``;
 - nothing is written past the services: outside ``jmap.store.writing`` every write method of a tracked model raises.
 """
 
