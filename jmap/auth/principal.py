@@ -7,7 +7,7 @@ may use its methods there.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from jmap.ids import encode
@@ -32,6 +32,16 @@ def principal_from(user_key: Any, rows: list[tuple[Any, ...]]) -> UserPrincipal:
             continue
         wire_id = encode("u", key)
         if wire_id not in accounts:
-            capabilities: dict[str, Any] = {uri: {} for uri in registry.capabilities}
-            accounts[wire_id] = AccountInfo(wire_id, key, name, bool(own), bool(is_read_only), capabilities)
+            bare = AccountInfo(wire_id, key, name, bool(own), bool(is_read_only), {})
+            accounts[wire_id] = replace(bare, capabilities=usable_capabilities(bare))
     return UserPrincipal(rows[0][0], user_key, accounts)
+
+
+def usable_capabilities(account: AccountInfo) -> dict[str, dict[str, Any]]:
+    """The capabilities that the user may use in an account: all whose ``account_value`` does not come out as None."""
+    usable: dict[str, dict[str, Any]] = {}
+    for uri, capability in registry.capabilities.items():
+        value: Any = capability.account_value(account) if callable(capability.account_value) else {}
+        if value is not None:
+            usable[uri] = {}
+    return usable

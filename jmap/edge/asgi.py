@@ -49,8 +49,10 @@ class Edge:
             await Exchange(self, head, receive, send).run(handler)
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        else:
-            await self.django(scope, receive, send)
+        elif scope["type"] == "websocket":
+            # Nothing here speaks WebSocket, and Django's handler would fail at it.
+            await receive()
+            await send({"type": "websocket.close", "code": 1000})
 
     async def login(self, header: bytes, address: str) -> Verified:
         """Verify credentials that are not remembered. Raises Refused, TooManyFailures, Problem."""

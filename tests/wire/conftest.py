@@ -93,7 +93,8 @@ class Site:
             return [sys.executable, "-m", "daphne", *options, "jmapsite.asgi:application"]
         options = ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
         options += ["--no-access-log", "--no-proxy-headers"]
-        return [sys.executable, "-m", "uvicorn", *options, "jmapsite.asgi:application"]
+        application = "tests.wire.plain_asgi:application" if edge == "async-views" else "jmapsite.asgi:application"
+        return [sys.executable, "-m", "uvicorn", *options, application]
 
     @contextlib.contextmanager
     def server(self, edge: str, **variables: str) -> Iterator[Edge]:
@@ -190,7 +191,7 @@ def clerk(site: Site) -> Clerk:
     return site.clerk
 
 
-@pytest.fixture(scope="session", params=["uvicorn", "daphne", "views"])
+@pytest.fixture(scope="session", params=["uvicorn", "daphne", "views", "async-views"])
 def edge(request: pytest.FixtureRequest, site: Site) -> Iterator[Edge]:
     """A server for each edge."""
     site.clerk.newcomer()

@@ -85,3 +85,17 @@ def test_requests_follow_each_other_on_one_connection(edge: Edge, client: httpx.
 
     assert statuses == [200, 401, 200]
     assert len(local) == 1
+
+
+@pytest.mark.rfc(8887, "3")
+def test_a_websocket_is_declined_where_nothing_speaks_it(edge: Edge, client: httpx.Client) -> None:
+    upgrade = (
+        b"GET /jmap/ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", edge.port), timeout=30) as connection:
+        connection.sendall(upgrade)
+        status = int(connection.recv(100).split(b" ", 2)[1])
+
+    assert 400 <= status < 500
+    assert echo(client).status_code == 200

@@ -160,8 +160,8 @@ def test_failed_log_ins_count_over_worker_processes(workers: list[Edge], person:
 
 @pytest.mark.rfc(8620, "6.1")
 def test_more_uploads_at_once_than_advertised_are_refused(edge: Edge, person: Person, client: httpx.Client) -> None:
-    if edge.name == "daphne":
-        pytest.skip("daphne takes a body in before the edge hears of it, so none is under way at the edge")
+    if edge.name in {"daphne", "async-views"}:
+        pytest.skip("the server takes a body in before the application hears of it, so no upload is under way")
     path = f"/jmap/upload/{person.account}/"
     with contextlib.ExitStack() as stack:
         for _ in range(2):

@@ -5,7 +5,9 @@ import sys
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.wire.settings")
-    from django.core.servers.basehttp import run
+    from django.core.servers.basehttp import WSGIRequestHandler, run
     from django.core.wsgi import get_wsgi_application
 
+    # Head and body are written apart: without this each answer would wait for the client's acknowledgement.
+    WSGIRequestHandler.disable_nagle_algorithm = True
     run("127.0.0.1", int(sys.argv[1]), get_wsgi_application(), threading=True)
