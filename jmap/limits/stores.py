@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Info, register
+from django.core.checks import CheckMessage, Error, Info, register
 from django.core.signals import setting_changed
 
 from jmap.conf import OptionsReader, option
@@ -66,7 +66,10 @@ def name_the_store(**kwargs: Any) -> list[CheckMessage]:
     """System check: say which limit store is in force."""
     if limit_options.parse()[1]:
         return []
-    return [Info(f"Limits are counted in {limit_store().describe()}.", id="jmap_core.I001")]
+    try:
+        return [Info(f"Limits are counted in {limit_store().describe()}.", id="jmap_core.I001")]
+    except OSError as error:
+        return [Error(f"The file that counts limits cannot be used: {error}.", id="jmap_core.E002")]
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

@@ -199,3 +199,11 @@ def test_a_check_names_the_store_in_force(settings: Any, tmp_path: Path) -> None
     assert "every worker process counts for itself" in said[0]
     assert "shared by all worker processes of this host" in said[1]
     assert "shared by all worker processes of all hosts" in said[2]
+
+
+@pytest.mark.rfc(8620, "8.5")
+def test_a_file_that_cannot_be_used_is_an_error_of_the_check(settings: Any, tmp_path: Path) -> None:
+    (tmp_path / "plain").write_text("no folder")
+    settings.JMAP = {**settings.JMAP, "LIMITS": {"FILE": str(tmp_path / "plain" / "limits")}}
+
+    assert [message.id for message in name_the_store()] == ["jmap_core.E002"]
