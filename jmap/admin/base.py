@@ -17,6 +17,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -57,7 +58,23 @@ class _Lists(admin.ModelAdmin):
         return actions
 
 
-class ReadOnlyAdmin(_Lists):
+class NeverRemoved(admin.ModelAdmin):
+    """A model whose pages remove no row.
+
+    Whoever has the permission keeps it, since Django asks for it when a user is deleted, whose rows go along.
+    """
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Refused."""
+        raise PermissionDenied
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> Any:
+        """Without the button."""
+        context["show_delete"] = False
+        return super().render_change_form(request, context, *args, **kwargs)
+
+
+class ReadOnlyAdmin(NeverRemoved, _Lists):
     """A model to look at."""
 
     actions = None
@@ -66,9 +83,6 @@ class ReadOnlyAdmin(_Lists):
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
 

@@ -17,7 +17,7 @@ from django.utils import timezone
 from django.utils.translation import gettext, gettext_noop
 from django.utils.translation import gettext_lazy as _
 
-from jmap.admin.base import ServiceAdmin
+from jmap.admin.base import NeverRemoved, ServiceAdmin
 from jmap.admin.users import UserField, users_named
 from jmap.models import Credential
 
@@ -48,7 +48,7 @@ class IssueForm(forms.ModelForm):
 
 
 @admin.register(Credential)
-class CredentialAdmin(ServiceAdmin):
+class CredentialAdmin(NeverRemoved, ServiceAdmin):
     """App passwords and tokens."""
 
     form = IssueForm
@@ -72,10 +72,6 @@ class CredentialAdmin(ServiceAdmin):
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """No: what was issued stays what it is."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """No: it is revoked."""
         return False
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:

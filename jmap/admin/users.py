@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django import forms
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.auth import get_user_model
 from django.utils.translation import gettext_lazy as _
 
@@ -22,6 +23,7 @@ class UserField(forms.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("label", _("User"))
+        kwargs.setdefault("widget", AdminTextInputWidget)
         kwargs.setdefault("help_text", _("The name that the user signs in with."))
         super().__init__(**kwargs)
 

@@ -11,6 +11,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.auth import get_user_model, password_validation
 from django.db.models import OuterRef, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Concat
@@ -43,6 +44,7 @@ class OpenForm(forms.ModelForm):
     address = forms.CharField(
         label=gettext_lazy("Address"),
         max_length=320,
+        widget=AdminTextInputWidget,
         help_text=gettext_lazy("The primary address, for instance ada@example.org; the domain has to be there."),
     )
     owner = UserField(
@@ -53,13 +55,14 @@ class OpenForm(forms.ModelForm):
     username = forms.CharField(
         label=gettext_lazy("New user"),
         required=False,
+        widget=AdminTextInputWidget,
         help_text=gettext_lazy("The name to sign in with; if this is empty too, the address is taken."),
     )
     password = forms.CharField(
         label=gettext_lazy("Password"),
         required=False,
         strip=False,
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password", "class": "vTextField"}),
         help_text=gettext_lazy("Of the new user. Leave empty for one who signs in by app passwords alone."),
     )
 
@@ -123,6 +126,7 @@ class AccessInline(admin.TabularInline):
     model = AccountAccess
     form = AccessForm
     extra = 0
+    verbose_name = gettext_lazy("user")
     verbose_name_plural = gettext_lazy("others who may enter this account")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

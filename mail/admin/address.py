@@ -6,6 +6,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -23,6 +24,7 @@ class AddressForm(forms.ModelForm):
     address = forms.CharField(
         label=gettext_lazy("Address"),
         max_length=320,
+        widget=AdminTextInputWidget,
         help_text=gettext_lazy("For instance ada@example.org; the domain has to be one of this site."),
     )
 
@@ -36,8 +38,9 @@ class AddressForm(forms.ModelForm):
             ),
         }
 
-    def validate_constraints(self) -> None:
-        """The service judges."""
+    def _get_validation_exclusions(self) -> set[str]:
+        """With the account left out no constraint of the model is checked: the service judges, under the lock."""
+        return {*super()._get_validation_exclusions(), "account"}  # type: ignore[misc]
 
 
 @admin.register(Address)

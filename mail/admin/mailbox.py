@@ -103,11 +103,9 @@ class MailboxForm(forms.ModelForm):
         """None where there is no role."""
         return self.cleaned_data["role"] or None
 
-    def validate_unique(self) -> None:
-        """The service judges."""
-
-    def validate_constraints(self) -> None:
-        """The service judges."""
+    def _get_validation_exclusions(self) -> set[str]:
+        """With the account left out no constraint of the model is checked: the service judges, under the lock."""
+        return {*super()._get_validation_exclusions(), "account"}  # type: ignore[misc]
 
     def wanted(self, was: Node) -> Node:
         """The mailbox as it is now with what the operator changed."""
@@ -153,6 +151,10 @@ class MailboxAdmin(MailAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("account")
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Those of one account, which are few, as clients order them."""
+        return ("sort_order", "name", "pk") if "account__id__exact" in request.GET else ("-pk",)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = ("account", "name", "inside", "role", "takes_role", "sort_order", "is_subscribed")
