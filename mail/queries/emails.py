@@ -155,7 +155,7 @@ def _count(account: int, query: EmailQuery, known: Counters) -> int:
 def _walks_account(query: EmailQuery, known: Counters) -> bool:
     """Whether to walk the account's index of the sort and test for the mailbox, rather than sort the mailbox.
 
-    20,000 emails by subject, two thirds of them in the mailbox: 0.6 ms against 14.
+    20,000 emails by subject, two thirds of them in the mailbox: 0.6 ms against 22.
     """
     if query.mailbox is None or query.rest or query.limit is None or query.sort[0].property not in INDEXED_SORTS:
         return False

@@ -66,7 +66,7 @@ def test_any_position_and_limit_cut_the_same_stretch(
     wanted = world.past[-1][1].answer(query)
     start = position if position >= 0 else max(0, len(wanted) + position)
 
-    with patch.object(lists, "DEEP", 0 if deep else 1000):
+    with patch.object(lists, "DEEP", 0 if deep else lists.DEEP):
         page = emails.run(world.account, query)
 
     assert (page.position, page.ids) == (start, wanted[start:][:limit])

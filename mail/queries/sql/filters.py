@@ -16,7 +16,7 @@ from typing import Any, cast
 from mail.models.email import KEYWORD_COLUMNS
 from mail.queries import conditions as asked
 from mail.queries.sql.folders import window
-from mail.queries.sql.fragments import Fragment, among, conjunction, join, moment, template
+from mail.queries.sql.fragments import Fragment, among, conjunction, in_few, join, moment, template
 
 Resolver = Callable[["Scope", asked.Leaf], Fragment]
 """Makes the condition of a leaf that the search index, not this module, can answer."""
@@ -70,8 +70,8 @@ class Scope:
         return template("FROM jmap_mail_email e WHERE {}", conjunction([*own, *conditions]))
 
 
-def condition(scope: Scope, part: asked.Filter) -> Fragment:
-    """A filter as one condition."""
+def condition(scope: Scope, part: asked.Filter, required: bool = False) -> Fragment:
+    """A filter as one condition; ``required``: nothing matches without it."""
     match part:
         case asked.And(parts):
             return _grouped(" AND ", [condition(scope, inner) for inner in parts], "TRUE")
@@ -103,7 +103,7 @@ def condition(scope: Scope, part: asked.Filter) -> Fragment:
         case asked.HasKeyword(keyword):
             return has_keyword(scope, keyword)
         case asked.ThreadKeyword(quantity, keyword):
-            return thread_keyword(scope, quantity, keyword)
+            return thread_keyword(scope, quantity, keyword, required)
         case asked.Among(emails):
             return among(scope.id, emails)
         case asked.Text() | asked.Header():
@@ -125,23 +125,27 @@ def has_keyword(scope: Scope, keyword: str) -> Fragment:
     )
 
 
-def thread_keyword(scope: Scope, quantity: str, keyword: str) -> Fragment:
+def thread_keyword(scope: Scope, quantity: str, keyword: str, required: bool = False) -> Fragment:
     """All, some or none of the emails in the email's thread have a keyword (RFC 8621 §4.4.1)."""
     thread = scope.column("thread_id")
     if quantity == "some":
-        return template(f"{thread} IN ({{}})", threads_with(scope.account, keyword, True))
+        return _in_threads(thread, threads_with(scope.account, keyword, True), required and is_rare(keyword, True))
     # No email of the thread is an exception: one that lacks the keyword ("all") or that has it ("none").
     exceptional = quantity == "none"
     if not is_rare(keyword, not exceptional):
         return template(f"{thread} NOT IN ({{}})", threads_with(scope.account, keyword, exceptional))
     few = threads_with(scope.account, keyword, not exceptional)
     return template(
-        f"({thread} IN ({{}}) AND {thread} NOT IN (SELECT x.thread_id FROM jmap_mail_email x"
-        f" WHERE x.thread_id IN ({{}}) AND {'' if exceptional else 'NOT '}{{}}))",
-        few,
-        few,
+        f"({{}} AND {thread} NOT IN (SELECT x.thread_id FROM jmap_mail_email x"
+        f" WHERE {{}} AND {'' if exceptional else 'NOT '}{{}}))",
+        _in_threads(thread, few, required),
+        in_few("x.thread_id", few),
         _row_has(keyword),
     )
+
+
+def _in_threads(thread: str, threads: Fragment, few: bool) -> Fragment:
+    return in_few(thread, threads) if few else template(f"{thread} IN ({{}})", threads)
 
 
 def is_rare(keyword: str, has: bool) -> bool:
@@ -229,7 +233,7 @@ def matches(
     offset: int = 0,
 ) -> list[tuple[int, int]]:
     """(email, thread) of what matches, in order."""
-    conditions = [condition(scope, part) for part in filter]
+    conditions = [condition(scope, part, required=True) for part in filter]
     thread = scope.column("thread_id")
     ordered = order(scope, sort)
     source = scope.source(conditions)
@@ -239,7 +243,7 @@ def matches(
 
 def count(scope: Scope, filter: Sequence[asked.Filter], threads: bool) -> int:
     """How many emails match, or how many threads have one that does."""
-    conditions = [condition(scope, part) for part in filter]
+    conditions = [condition(scope, part, required=True) for part in filter]
     counted = f"DISTINCT {scope.column('thread_id')}" if threads else "*"
     return int(template(f"SELECT count({counted}) {{}}", scope.source(conditions)).rows()[0][0])
 
@@ -248,7 +252,7 @@ def matches_with_keys(
     scope: Scope, filter: Sequence[asked.Filter], sort: Sequence[asked.SortKey]
 ) -> list[tuple[Any, ...]]:
     """(email, thread, stored properties, value of each sort key) of what matches, in no order."""
-    conditions = [condition(scope, part) for part in filter]
+    conditions = [condition(scope, part, required=True) for part in filter]
     thread = scope.column("thread_id")
     keys = [sort_value(scope, key) for key in sort]
     numbered = "".join(f", k{number}" for number in range(len(keys)))

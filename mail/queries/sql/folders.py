@@ -2,7 +2,7 @@
 
 Rules kept here:
 - a page is one walk of one covering index; DayCount says how much of it to skip, so a page at position 100,000 costs
-  what the first one does (OFFSET alone at 10,000: 1.6 ms, by DayCount 0.4);
+  little more than the first one (OFFSET skips 10,000 rows in 1 ms, DayCount five years of days in 0.7);
 - the head of a thread is its newest email in the mailbox: heads are the collapsed list where the newest come first.
 """
 
@@ -124,7 +124,7 @@ def day_at(view: View, position: int) -> tuple[int, int] | None:
     """The day in which a position lies, and the position at which that day begins; None beyond the end."""
     rows = Fragment(
         f"SELECT day, upto - {view.counted} FROM (SELECT day, {view.counted},"
-        f" sum({view.counted}) OVER (ORDER BY day {view.direction}) AS upto FROM jmap_mail_daycount"
+        f" sum({view.counted}) OVER (ORDER BY day {view.direction} ROWS UNBOUNDED PRECEDING) AS upto FROM jmap_mail_daycount"
         " WHERE account_id = %s AND mailbox_key = %s) AS days WHERE upto > %s"
         f" ORDER BY day {view.direction} LIMIT 1",
         (view.account, view.count_key, position),

@@ -57,6 +57,17 @@ def among(expression: str, keys: Iterable[int]) -> Fragment:
     return Fragment(f"{expression} IN (SELECT value FROM json_each(%s))", (json.dumps(list(keys)),))
 
 
+def in_few(expression: str, select: Fragment) -> Fragment:
+    """The expression is one of the few keys that a SELECT gives.
+
+    PostgreSQL is made to look each key up: seen as a join it reads the whole mailbox (400 threads in 20,000 emails: 1
+    ms against 4). Only for conditions that must hold: a row that is tested for it is compared with each key.
+    """
+    if connection.vendor == "postgresql":
+        return template(f"{expression} = ANY(ARRAY({{}}))", select)
+    return template(f"{expression} IN ({{}})", select)
+
+
 def moment(value: datetime) -> Any:
     """A moment as the database's driver wants it."""
     return connection.ops.adapt_datetimefield_value(value)
