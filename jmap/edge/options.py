@@ -10,8 +10,8 @@ from jmap.protocol.ports import Limits
 class EdgeOptions:
     """How requests are served; times in seconds, sizes in octets."""
 
-    threads: int = option(8, minimum=2, maximum=128)
-    """Threads of a worker process that run requests, each with a database connection of its own."""
+    threads: int = option(16, minimum=2, maximum=128)
+    """Threads of a worker process that run requests, each with a database connection of its own; started as needed."""
     cors_origins: tuple[str, ...] = ("*",)
     """Origins whose pages may read answers; ``*`` is every one. Cookies are never accepted from another origin."""
     compress_from: int = option(2_048, minimum=256)

@@ -2,7 +2,7 @@
 
 Rules kept here:
 - a thread lives as long as its pool and keeps its database connection;
-- one user runs in at most half of the threads at once, and those who wait are served in turn;
+- one user runs in at most a quarter of the threads at once, and those who wait are served in turn;
 - all bookkeeping happens on the event loop's thread, so there is no lock;
 - ``finished`` is called when the work has ended, even where nobody waits for its result any more.
 """
@@ -24,7 +24,7 @@ class WorkerPool:
 
     def __init__(self, size: int, name: str) -> None:
         self.loop = asyncio.get_running_loop()
-        self.share = max(1, size // 2)
+        self.share = max(1, size // 4)
         self._name = name
         self._size = size
         self._idle = size

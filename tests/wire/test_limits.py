@@ -100,7 +100,7 @@ def test_the_limit_is_each_users_own(edge: Edge, person: Person, clerk: Clerk, h
 
 @pytest.mark.rfc(8620, "3.10")
 def test_slow_requests_of_some_do_not_stop_others(edge: Edge, clerk: Clerk, holder: Holder) -> None:
-    slow = [clerk.newcomer(), clerk.newcomer()]
+    slow = [clerk.newcomer() for _ in range(3)]
     held = [holder.hold(edge, person) for person in slow for _ in range(3)]
 
     with edge.client(clerk.newcomer()) as other:
