@@ -25,10 +25,12 @@ from tests.corpus.shapes import SHAPES, Attachment, Body, Dice, Words
 CRLF = b"\r\n"
 START = datetime(2019, 3, 1, 6, 0, tzinfo=UTC)
 
-LATIN = (
-    "harvest lantern copper meadow orchard violin granite thistle ferry blanket marble saddle cinnamon ribbon anchor "
-    "walnut chimney pebble falcon ladder barrel compass velvet hammock kettle mirror paddle quarry rafter spindle"
-).split()
+LATIN = [
+    "harvest", "lantern", "copper", "meadow", "orchard", "violin", "granite", "thistle",
+    "ferry", "blanket", "marble", "saddle", "cinnamon", "ribbon", "anchor", "walnut",
+    "chimney", "pebble", "falcon", "ladder", "barrel", "compass", "velvet", "hammock",
+    "kettle", "mirror", "paddle", "quarry", "rafter", "spindle",
+]  # fmt: skip
 TONGUES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "german": (
         ("utf-8", "iso-8859-1", "windows-1252", "iso-8859-15"),

@@ -81,7 +81,7 @@ def quoted_printable(data: bytes) -> bytes:
         out = ""
         for position, octet in enumerate(line):
             is_last = position == len(line) - 1
-            plain = 33 <= octet <= 126 and octet != 61 or (octet in (9, 32) and not is_last)
+            plain = (33 <= octet <= 126 and octet != 61) or (octet in (9, 32) and not is_last)
             piece = chr(octet) if plain else f"={octet:02X}"
             if len(out.rpartition("\r\n")[2]) + len(piece) > 74:
                 out += "=\r\n"

@@ -1,4 +1,4 @@
-"""Mail of our own making, imported as an operator does it: threads, searches, bodies and blobs are what they must be."""
+"""Mail of our own making, imported as an operator does it: threads, searches and bodies are what they must be."""
 
 from __future__ import annotations
 

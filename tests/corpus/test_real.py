@@ -70,7 +70,8 @@ def has_the_right_threads(reader: Reader) -> None:
     every = checks.emails(reader)
     read = {key: oracle.read(reader.octets(email["blobId"])) for key, email in every.items()}
 
-    assert checks.threads(reader, every) == oracle.conversations(read)
+    got, expected = checks.threads(reader, every), oracle.conversations(read)
+    assert got == expected, [sorted(read[key].subject for key in thread) for thread in got ^ expected]
 
 
 @pytest.mark.rfc(8621, "3")
