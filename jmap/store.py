@@ -11,7 +11,7 @@ Rules kept here:
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,7 +20,7 @@ from django.db import connection, models, transaction
 
 from jmap import sql
 from jmap.models.account import TypeState
-from jmap.models.tracked import Tombstone, services_write
+from jmap.models.tracked import services_write
 from jmap.protocol.errors import MethodError
 from jmap.signals import state_changed
 
@@ -147,10 +147,14 @@ def known_since(account_id: int, type_name: str, since: str) -> tuple[int, int, 
     parsed = parse_state(since)
     if row is None or parsed is None:
         raise MethodError("cannotCalculateChanges")
-    epoch, newest, now, oldest = row
-    if parsed[0] != epoch or parsed[1] > newest or parsed[1] < (oldest or 0):
+    _check_known(parsed, row)
+    return row[0], parsed[1], row[2]
+
+
+def _check_known(parsed: tuple[int, int], row: tuple[int, int, int, int]) -> None:
+    epoch, newest, _now, oldest = row
+    if parsed[0] != epoch or not oldest <= parsed[1] <= newest:
         raise MethodError("cannotCalculateChanges")
-    return epoch, parsed[1], now or 0
 
 
 def changes(model: type[models.Model], type_name: str, account_id: int, since: str, limit: int | None) -> Span:
@@ -159,22 +163,17 @@ def changes(model: type[models.Model], type_name: str, account_id: int, since: s
     Pages over events: a row's event is its creation where that is after ``since``, otherwise its last change; a
     tombstone's is its destruction, unseen where the object was created after ``since`` too.
     """
-    epoch, start, now = known_since(account_id, type_name, since)
-    rows = model._default_manager.filter(account_id=account_id)
-    grave = Tombstone.objects.filter(account_id=account_id, type=type_name, modseq__gt=start, created_modseq__lte=start)
-    cut = None if limit is None else limit + 1
-    events: list[tuple[int, int, int]] = []
-    found: Sequence[tuple[int, int]]
-    for kind, found in enumerate(
-        (
-            rows.filter(created_modseq__gt=start).order_by("created_modseq").values_list("created_modseq", "pk")[:cut],
-            rows.filter(modseq__gt=start, created_modseq__lte=start)
-            .order_by("modseq")
-            .values_list("modseq", "pk")[:cut],
-            grave.order_by("modseq").values_list("modseq", "object_id")[:cut],
-        )
-    ):
-        events.extend((modseq, kind, key) for modseq, key in found)
+    parsed = parse_state(since)
+    if parsed is None:
+        raise MethodError("cannotCalculateChanges")
+    start = parsed[1]
+    found = sql.events(model._meta.db_table, type_name, account_id, start, None if limit is None else limit + 1)
+    header = next((row for row in found if row[0] == -1), None)
+    if header is None:
+        raise MethodError("cannotCalculateChanges")
+    _check_known(parsed, header[1:])
+    epoch, now = header[1], header[3]
+    events = [(modseq, kind, key) for kind, modseq, key, _, _ in found if kind >= 0]
     events.sort()
     has_more = limit is not None and len(events) > limit
     if has_more:

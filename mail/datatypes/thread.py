@@ -10,8 +10,8 @@ from jmap.protocol.ports import ChangesResult, Context, GetRequest, GetResult
 from jmap.protocol.properties import Id, ListOf
 from jmap.registry import registry
 from mail.datatypes.capability import MAIL
-from mail.models import Email
 from mail.models import Thread as ThreadRow
+from mail.queries.sql.mailboxes import all_thread_members, thread_members
 
 
 class ThreadStore:
@@ -22,39 +22,29 @@ class ThreadStore:
 
     def get(self, ctx: Context, request: GetRequest) -> GetResult:
         """Emails in the order of receivedAt, then id, so that the order is the same for everybody (RFC 8621 §3)."""
-        rows = Email.objects.filter(account_id=ctx.account.key)
         if request.ids is None:
-            if ThreadRow.objects.filter(account_id=ctx.account.key)[: ctx.limits.max_objects_in_get + 1].count() > (
-                ctx.limits.max_objects_in_get
-            ):
+            most = ctx.limits.max_objects_in_get
+            if ThreadRow.objects.filter(account_id=ctx.account.key)[: most + 1].count() > most:
                 raise MethodError("requestTooLarge", "the account has more threads than may be fetched at once")
+            wanted = None
+            rows = all_thread_members(ctx.account.key)
         else:
-            rows = rows.filter(thread_id__in=[key for key in map(decode_thread, request.ids) if key is not None])
-        members: dict[int, list[tuple[object, int]]] = {}
-        for thread, received_at, email in rows.values_list("thread_id", "received_at", "pk"):
-            members.setdefault(thread, []).append((received_at, email))
-        items = []
-        for thread in self._order(request, members):
-            item: dict[str, object] = {"id": encode("t", thread)}
-            if "emailIds" in request.properties:
-                item["emailIds"] = [encode("e", email) for _, email in sorted(members[thread])]
-            items.append(item)
-        found = {item["id"] for item in items}
-        missing = [wire for wire in request.ids or () if wire not in found]
+            wanted = {wire: decode("t", wire) for wire in request.ids}
+            rows = thread_members(ctx.account.key, [key for key in wanted.values() if key is not None])
+        members: dict[int, list[str]] = {}
+        for thread, email in rows:
+            members.setdefault(thread, []).append(encode("e", email))
+        order = list(members) if wanted is None else [key for key in wanted.values() if key in members]
+        with_emails = "emailIds" in request.properties
+        items = [
+            {"id": encode("t", key), "emailIds": members[key]} if with_emails else {"id": encode("t", key)}
+            for key in order
+        ]
+        missing = [] if wanted is None else [wire for wire, key in wanted.items() if key not in members]
         return GetResult(self.state(ctx), items, missing)
 
     def changes(self, ctx: Context, since: str, max_changes: int | None) -> ChangesResult:
         return changes_of(ThreadRow, "Thread", "t", ctx, since, max_changes)
-
-    def _order(self, request: GetRequest, members: dict[int, list[tuple[object, int]]]) -> list[int]:
-        if request.ids is None:
-            return sorted(members)
-        return [key for key in map(decode_thread, request.ids) if key in members]
-
-
-def decode_thread(wire: str) -> int | None:
-    """The key behind a Thread id."""
-    return decode("t", wire)
 
 
 def changes_of(

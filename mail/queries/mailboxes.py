@@ -1,8 +1,7 @@
 """Reading mailboxes: their rows as one user sees them, and lists of them in any order (RFC 8621 §2.1, §2.3).
 
-Rules kept here: an account has few mailboxes, so a list is made of all of them in Python, one statement for the
-rows and
-one for subscriptions; the counters come from the row and are never counted.
+Rules kept here: an account has few mailboxes, so a list is made of all of them in Python, out of one statement; the
+counters come from the row and are never counted.
 """
 
 from __future__ import annotations
@@ -11,8 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mail.models import Mailbox
-from mail.services.mailboxes import subscriptions
+from mail.queries.sql.mailboxes import mailbox_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +31,10 @@ class MailboxRow:
     is_subscribed: bool
 
 
-_COLUMNS = (
-    "pk",
-    "name",
-    "parent_id",
-    "role",
-    "sort_order",
-    "total_emails",
-    "unread_emails",
-    "total_threads",
-    "unread_threads",
-    "created_modseq",
-    "properties_modseq",
-)
-
-
 def rows(account_id: int, user_id: object, owned: bool, ids: Iterable[int] | None = None) -> dict[int, MailboxRow]:
     """The mailboxes of an account, all or those of some keys, in the order of their keys."""
-    found = Mailbox.objects.filter(account_id=account_id).order_by("pk")
-    if ids is not None:
-        found = found.filter(pk__in=list(ids))
-    said = subscriptions(account_id, user_id)
-    return {row[0]: MailboxRow(*row, said.get(row[0], owned)) for row in found.values_list(*_COLUMNS)}
+    found = mailbox_rows(account_id, user_id, owned, None if ids is None else list(ids))
+    return {row[0]: MailboxRow(*row[:-1], bool(row[-1])) for row in found}
 
 
 def listed(
