@@ -124,8 +124,8 @@ def day_at(view: View, position: int) -> tuple[int, int] | None:
     """The day in which a position lies, and the position at which that day begins; None beyond the end."""
     rows = Fragment(
         f"SELECT day, upto - {view.counted} FROM (SELECT day, {view.counted},"
-        f" sum({view.counted}) OVER (ORDER BY day {view.direction} ROWS UNBOUNDED PRECEDING) AS upto FROM jmap_mail_daycount"
-        " WHERE account_id = %s AND mailbox_key = %s) AS days WHERE upto > %s"
+        f" sum({view.counted}) OVER (ORDER BY day {view.direction} ROWS UNBOUNDED PRECEDING) AS upto"
+        " FROM jmap_mail_daycount WHERE account_id = %s AND mailbox_key = %s) AS days WHERE upto > %s"
         f" ORDER BY day {view.direction} LIMIT 1",
         (view.account, view.count_key, position),
     ).rows()
