@@ -48,7 +48,6 @@ class AddressAdmin(MailAdmin):
     """The addresses of this site."""
 
     list_display = ("__str__", "account", "is_primary", "created_at")
-    list_select_related = ("domain", "account")
     search_fields = ("local_part",)
     search_help_text = gettext_lazy("An address, the beginning of one, or a domain.")
     autocomplete_fields = ("account",)

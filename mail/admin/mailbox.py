@@ -70,8 +70,9 @@ class MailboxForm(forms.ModelForm):
         account = self._account()
         if account is not None:
             self.present = mailboxes.load(account.pk, account.user_id, owned=True)
-        name: Any = self.fields["name"]
-        name.strip = False
+        name: Any = self.fields.get("name")
+        if name is not None:  # it is, on a page to be looked at only
+            name.strip = False
         self._offer_places(account)
         self._offer_roles()
         if self.instance.pk and (now := self.present.get(self.instance.pk)):
@@ -133,7 +134,6 @@ class MailboxAdmin(MailAdmin):
 
     form = MailboxForm
     list_display = ("name", "parent", "account", "role", "sort_order", "total_emails", "unread_emails")
-    list_select_related = ("account", "parent")
     search_fields = ("name",)
     search_help_text = gettext_lazy("A mailbox id (m…), an address, the name of an owner, or an account id (u…).")
     autocomplete_fields = ("account",)
@@ -150,7 +150,7 @@ class MailboxAdmin(MailAdmin):
         return queryset, False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("account")
+        return super().get_queryset(request).select_related("account", "parent")
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Those of one account, which are few, as clients order them."""
@@ -158,7 +158,11 @@ class MailboxAdmin(MailAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         fields = ("account", "name", "inside", "role", "takes_role", "sort_order", "is_subscribed")
-        return fields if obj is None else (*fields, *self._shown)
+        if obj is None:
+            return fields
+        if not self.has_change_permission(request, obj):
+            fields = ("account", "name", "parent", "role", "sort_order")
+        return (*fields, *self._shown)
 
     _shown = ("wire_id_shown", "total_emails", "unread_emails", "total_threads", "unread_threads")
 

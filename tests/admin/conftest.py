@@ -70,8 +70,3 @@ def errors(response: Any) -> dict[str, list[str]]:
     """What the form of a page says is wrong with it, by field."""
     found = response.context["adminform"].form.errors
     return {name: [str(message) for message in messages] for name, messages in found.items()}
-
-
-def told(response: Any) -> list[str]:
-    """What the page after an action tells the operator."""
-    return [str(message) for message in response.wsgi_request._messages]
