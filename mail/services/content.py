@@ -21,7 +21,7 @@ from jmap.protocol.collation import unicode_casemap_key
 from mail.mime.body import body_lists, has_attachment, preview, text_of
 from mail.mime.dates import to_utc
 from mail.mime.index import MIME_VERSION, MessageIndex, Octets, Part, parse
-from mail.mime.subject import base_subject
+from mail.mime.subject import base_subject, thread_subject
 from mail.mime.text import html_to_text
 from mail.search.tokenizer import TOKENIZER_VERSION, SearchFields, message_tokens
 
@@ -93,7 +93,8 @@ def sort_key(text: str) -> bytes:
 
 
 def reference_keys(headers: Mapping[str, Any]) -> list[bytes]:
-    """The keys that link an email into a thread: each of its message ids with its base subject (RFC 8621 §3).
+    """The keys that link an email into a thread: each of its message ids with its base subject, without case and white
+    space (RFC 8621 §3).
 
     Of very many references the first and the last are taken: the root of the conversation and what is near.
     """
@@ -101,7 +102,7 @@ def reference_keys(headers: Mapping[str, Any]) -> list[bytes]:
     references = headers.get("references") or ()
     if len(references) > _MAX_REFERENCES:
         references = [references[0], *references[-_MAX_REFERENCES:]]
-    subject = unicode_casemap_key(base_subject(headers.get("subject") or ""))
+    subject = unicode_casemap_key(thread_subject(headers.get("subject") or ""))
     ids = dict.fromkeys((*found, *references))
     return [hashlib.sha256(b"%b\0%b" % (one.encode("utf-8", "replace"), subject)).digest()[:16] for one in ids]
 
