@@ -157,7 +157,7 @@ class MailboxAdmin(MailAdmin):
         return ("sort_order", "name", "pk") if "account__id__exact" in request.GET else ("-pk",)
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        fields = ("account", "name", "inside", "role", "takes_role", "sort_order", "is_subscribed")
+        fields: tuple[str, ...] = ("account", "name", "inside", "role", "takes_role", "sort_order", "is_subscribed")
         if obj is None:
             return fields
         if not self.has_change_permission(request, obj):
