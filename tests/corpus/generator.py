@@ -390,7 +390,7 @@ def generate(count: int = 120, seed: int = 1) -> Corpus:
         else:
             maildir += [_placed(chance, one) for one in made]
     maildir += [_as_odd(one, number) for number, one in enumerate(malformed.messages())]
-    twin = next(one for one in maildir if one.fields)
+    twin = next(one for one in maildir if one.fields and one.folder != ("Sent",))
     maildir.append(replace(twin, name="twin", folder=("Sent",), flags="S"))
     return Corpus(tuple(_shuffled(chance, maildir)), tuple(chance.sample(mbox, len(mbox))))
 

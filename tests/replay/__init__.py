@@ -1,0 +1,1 @@
+"""Random histories through JMAP requests: every older state leads to what is there now."""
