@@ -39,7 +39,7 @@ def lock_account(account_id: int) -> tuple[int, int] | None:
         # An UPDATE takes SQLite's write lock before anything is read, so no snapshot is older than the lock.
         statement = "UPDATE jmap_core_account SET modseq = modseq WHERE id = %s RETURNING epoch, modseq"
     rows = select(statement, [account_id])
-    return rows[0] if rows else None  # type: ignore[return-value]
+    return rows[0] if rows else None
 
 
 def save_modseq(account_id: int, modseq: int) -> None:
@@ -64,7 +64,7 @@ def state_row(account_id: int, type_name: str) -> tuple[int, int | None] | None:
         " ON s.account_id = a.id AND s.type = %s WHERE a.id = %s",
         [type_name, account_id],
     )
-    return rows[0] if rows else None  # type: ignore[return-value]
+    return rows[0] if rows else None
 
 
 _HISTORY = (
@@ -76,7 +76,7 @@ _HISTORY = (
 def history_row(account_id: int, type_name: str) -> tuple[int, int, int, int] | None:
     """(epoch, modseq of the account, modseq of a type's last change, modseq that its history begins after) or None."""
     rows = select(_HISTORY, [type_name, account_id])
-    return rows[0][1:] if rows else None  # type: ignore[return-value]
+    return rows[0][1:] if rows else None
 
 
 def events(
@@ -101,7 +101,7 @@ def events(
     created = [account_id, since, limit]
     updated = [account_id, since, since, limit]
     destroyed = [account_id, type_name, since, since, limit]
-    return select(statement, [type_name, account_id, *created, *updated, *destroyed])  # type: ignore[return-value]
+    return select(statement, [type_name, account_id, *created, *updated, *destroyed])
 
 
 def insert_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], conflict: str = "") -> None:

@@ -56,9 +56,9 @@ def newest_members(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int, dat
     return [(mailbox, email, when[email]) for mailbox, email in found]
 
 
-def move_mailbox_counts(rows: Sequence[tuple[int, int, int, int, int, int]]) -> None:
-    """Add to the counters of mailboxes: (mailbox, emails, unread, threads, unread threads, modseq)."""
-    for given, parameters in sql.tables(rows):
+def move_mailbox_counts(rows: Sequence[tuple[int, Sequence[int], int]]) -> None:
+    """Add to the counters of mailboxes: (mailbox, (emails, unread, threads, unread threads), modseq)."""
+    for given, parameters in sql.tables((mailbox, *moved, modseq) for mailbox, moved, modseq in rows):
         sql.execute(
             "UPDATE jmap_mail_mailbox SET total_emails = total_emails + given.column2,"
             " unread_emails = unread_emails + given.column3, total_threads = total_threads + given.column4,"

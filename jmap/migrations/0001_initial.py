@@ -6,7 +6,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -15,129 +14,221 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Account',
+            name="Account",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=255, verbose_name='name')),
-                ('epoch', models.PositiveBigIntegerField(default=1, editable=False, verbose_name='epoch')),
-                ('modseq', models.PositiveBigIntegerField(default=0, editable=False, verbose_name='modseq')),
-                ('history_modseq', models.PositiveBigIntegerField(default=0, editable=False, verbose_name='history starts after')),
-                ('is_active', models.BooleanField(default=True, verbose_name='active')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('destroyed_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='destroyed')),
-                ('user', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='jmap_accounts', to=settings.AUTH_USER_MODEL, verbose_name='owner')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=255, verbose_name="name")),
+                ("epoch", models.PositiveBigIntegerField(default=1, editable=False, verbose_name="epoch")),
+                ("modseq", models.PositiveBigIntegerField(default=0, editable=False, verbose_name="modseq")),
+                (
+                    "history_modseq",
+                    models.PositiveBigIntegerField(default=0, editable=False, verbose_name="history starts after"),
+                ),
+                ("is_active", models.BooleanField(default=True, verbose_name="active")),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("destroyed_at", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="destroyed")),
+                (
+                    "user",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="jmap_accounts",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="owner",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'account',
-                'verbose_name_plural': 'accounts',
+                "verbose_name": "account",
+                "verbose_name_plural": "accounts",
             },
         ),
         migrations.CreateModel(
-            name='Blob',
+            name="Blob",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('digest', models.BinaryField(max_length=32, verbose_name='SHA-256')),
-                ('size', models.PositiveBigIntegerField(verbose_name='size in octets')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('dying_since', models.DateTimeField(blank=True, null=True, verbose_name='dying since')),
-                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='jmap_core.account', verbose_name='account')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("digest", models.BinaryField(max_length=32, verbose_name="SHA-256")),
+                ("size", models.PositiveBigIntegerField(verbose_name="size in octets")),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("dying_since", models.DateTimeField(blank=True, null=True, verbose_name="dying since")),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to="jmap_core.account",
+                        verbose_name="account",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'blob',
-                'verbose_name_plural': 'blobs',
-                'permissions': [('open_blob', 'Can open the content of a blob')],
+                "verbose_name": "blob",
+                "verbose_name_plural": "blobs",
+                "permissions": [("open_blob", "Can open the content of a blob")],
             },
         ),
         migrations.CreateModel(
-            name='Credential',
+            name="Credential",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('app', 'app password'), ('token', 'token')], max_length=8, verbose_name='kind')),
-                ('name', models.CharField(max_length=100, verbose_name='name')),
-                ('secret_digest', models.BinaryField(max_length=32, unique=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='last used')),
-                ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='expires')),
-                ('revoked_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='revoked')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='jmap_credentials', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[("app", "app password"), ("token", "token")], max_length=8, verbose_name="kind"
+                    ),
+                ),
+                ("name", models.CharField(max_length=100, verbose_name="name")),
+                ("secret_digest", models.BinaryField(max_length=32, unique=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                ("last_used_at", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="last used")),
+                ("expires_at", models.DateTimeField(blank=True, null=True, verbose_name="expires")),
+                ("revoked_at", models.DateTimeField(blank=True, editable=False, null=True, verbose_name="revoked")),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="jmap_credentials",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'credential',
-                'verbose_name_plural': 'credentials',
+                "verbose_name": "credential",
+                "verbose_name_plural": "credentials",
             },
         ),
         migrations.CreateModel(
-            name='Tombstone',
+            name="Tombstone",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('type', models.CharField(max_length=64)),
-                ('object_id', models.BigIntegerField()),
-                ('created_modseq', models.PositiveBigIntegerField()),
-                ('modseq', models.PositiveBigIntegerField()),
-                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='jmap_core.account')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("type", models.CharField(max_length=64)),
+                ("object_id", models.BigIntegerField()),
+                ("created_modseq", models.PositiveBigIntegerField()),
+                ("modseq", models.PositiveBigIntegerField()),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="jmap_core.account",
+                    ),
+                ),
             ],
             options={
-                'abstract': False,
-                'base_manager_name': 'objects',
+                "abstract": False,
+                "base_manager_name": "objects",
             },
         ),
         migrations.CreateModel(
-            name='TypeState',
+            name="TypeState",
             fields=[
-                ('pk', models.CompositePrimaryKey('account_id', 'type', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('type', models.CharField(max_length=64)),
-                ('modseq', models.PositiveBigIntegerField()),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='states', to='jmap_core.account')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "account_id", "type", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("type", models.CharField(max_length=64)),
+                ("modseq", models.PositiveBigIntegerField()),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="states", to="jmap_core.account"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Upload',
+            name="Upload",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('type', models.CharField(max_length=255, verbose_name='type')),
-                ('uploaded_at', models.DateTimeField(verbose_name='uploaded')),
-                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='jmap_core.account')),
-                ('blob', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='uploads', to='jmap_core.blob')),
-                ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("type", models.CharField(max_length=255, verbose_name="type")),
+                ("uploaded_at", models.DateTimeField(verbose_name="uploaded")),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="jmap_core.account",
+                    ),
+                ),
+                (
+                    "blob",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="uploads", to="jmap_core.blob"
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'upload',
-                'verbose_name_plural': 'uploads',
+                "verbose_name": "upload",
+                "verbose_name_plural": "uploads",
             },
         ),
         migrations.CreateModel(
-            name='AccountAccess',
+            name="AccountAccess",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('is_read_only', models.BooleanField(default=True, verbose_name='read only')),
-                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
-                ('account', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='access', to='jmap_core.account', verbose_name='account')),
-                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='jmap_access', to=settings.AUTH_USER_MODEL, verbose_name='user')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("is_read_only", models.BooleanField(default=True, verbose_name="read only")),
+                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                (
+                    "account",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="access",
+                        to="jmap_core.account",
+                        verbose_name="account",
+                    ),
+                ),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="jmap_access",
+                        to=settings.AUTH_USER_MODEL,
+                        verbose_name="user",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'account access',
-                'verbose_name_plural': 'account access',
-                'constraints': [models.UniqueConstraint(fields=('account', 'user'), name='jmap_core_access_once')],
+                "verbose_name": "account access",
+                "verbose_name_plural": "account access",
+                "constraints": [models.UniqueConstraint(fields=("account", "user"), name="jmap_core_access_once")],
             },
         ),
         migrations.AddIndex(
-            model_name='blob',
-            index=models.Index(condition=models.Q(('dying_since__isnull', False)), fields=['dying_since'], name='jmap_core_blob_dying'),
+            model_name="blob",
+            index=models.Index(
+                condition=models.Q(("dying_since__isnull", False)), fields=["dying_since"], name="jmap_core_blob_dying"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='blob',
-            constraint=models.UniqueConstraint(fields=('account', 'digest'), name='jmap_core_blob_once'),
+            model_name="blob",
+            constraint=models.UniqueConstraint(fields=("account", "digest"), name="jmap_core_blob_once"),
         ),
         migrations.AddIndex(
-            model_name='tombstone',
-            index=models.Index(fields=['account', 'type', 'modseq'], name='jmap_core_tombstone_event'),
+            model_name="tombstone",
+            index=models.Index(fields=["account", "type", "modseq"], name="jmap_core_tombstone_event"),
         ),
         migrations.AddIndex(
-            model_name='upload',
-            index=models.Index(fields=['uploaded_at'], name='jmap_core_upload_age'),
+            model_name="upload",
+            index=models.Index(fields=["uploaded_at"], name="jmap_core_upload_age"),
         ),
         migrations.AddConstraint(
-            model_name='upload',
-            constraint=models.UniqueConstraint(fields=('account', 'user', 'blob'), name='jmap_core_upload_once'),
+            model_name="upload",
+            constraint=models.UniqueConstraint(fields=("account", "user", "blob"), name="jmap_core_upload_once"),
         ),
     ]

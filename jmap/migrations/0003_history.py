@@ -5,29 +5,41 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('jmap_core', '0002_blob_hold'),
+        ("jmap_core", "0002_blob_hold"),
     ]
 
     operations = [
         migrations.RemoveField(
-            model_name='account',
-            name='history_modseq',
+            model_name="account",
+            name="history_modseq",
         ),
         migrations.AddField(
-            model_name='typestate',
-            name='history_modseq',
+            model_name="typestate",
+            name="history_modseq",
             field=models.PositiveBigIntegerField(default=0),
         ),
         migrations.CreateModel(
-            name='HistoryMark',
+            name="HistoryMark",
             fields=[
-                ('pk', models.CompositePrimaryKey('account_id', 'modseq', blank=True, editable=False, primary_key=True, serialize=False)),
-                ('modseq', models.PositiveBigIntegerField()),
-                ('states', models.JSONField()),
-                ('at', models.DateTimeField(db_index=True)),
-                ('account', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='jmap_core.account')),
+                (
+                    "pk",
+                    models.CompositePrimaryKey(
+                        "account_id", "modseq", blank=True, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("modseq", models.PositiveBigIntegerField()),
+                ("states", models.JSONField()),
+                ("at", models.DateTimeField(db_index=True)),
+                (
+                    "account",
+                    models.ForeignKey(
+                        db_index=False,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="jmap_core.account",
+                    ),
+                ),
             ],
         ),
     ]

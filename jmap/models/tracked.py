@@ -67,7 +67,7 @@ class TrackedQuerySet(models.QuerySet[Any]):
 
     def _raw_delete(self, using: str | None) -> int:
         _guard(self.model)
-        return super()._raw_delete(using)  # type: ignore[misc]
+        return super()._raw_delete(using)
 
 
 class GuardedModel(models.Model):

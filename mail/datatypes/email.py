@@ -160,6 +160,7 @@ class Email(DataType):
         arguments = {"get": BODY_ARGUMENTS, "query": email_query.ARGUMENTS}
         filters = email_query.FILTERS
         sorts = email_query.SORTS
+        max_limit = 50_000
 
     @classmethod
     def property_for(cls, name: str) -> Property | None:

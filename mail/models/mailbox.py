@@ -8,6 +8,8 @@ Rules kept here:
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 from django.conf import settings
 from django.db import models
 from django.db.models.functions import Coalesce
@@ -81,7 +83,7 @@ class MailboxSubscription(GuardedModel):
     mailbox = models.ForeignKey(Mailbox, models.CASCADE, related_name="subscriptions")
     is_subscribed = models.BooleanField(_("subscribed"))
 
-    objects = SubscriptionQuerySet.as_manager()
+    objects: ClassVar[models.Manager[Any]] = SubscriptionQuerySet.as_manager()
 
     def __str__(self) -> str:
         return f"{self.mailbox_id} {self.is_subscribed}"

@@ -34,7 +34,7 @@ class MailboxRow:
 def rows(account_id: int, user_id: object, owned: bool, ids: Iterable[int] | None = None) -> dict[int, MailboxRow]:
     """The mailboxes of an account, all or those of some keys, in the order of their keys."""
     found = mailbox_rows(account_id, user_id, owned, None if ids is None else list(ids))
-    return {row[0]: MailboxRow(*row[:-1], bool(row[-1])) for row in found}
+    return {row[0]: MailboxRow(*[*row[:-1], bool(row[-1])]) for row in found}
 
 
 def listed(

@@ -98,14 +98,14 @@ def count(account_id: int, field: str, text: str) -> int:
         rows = generic.select(sql.COUNT[connection.vendor], [_match(account_id, field, query)])
     else:
         statement, params = _listing(account_id, field, query)
-        rows = generic.select(f"SELECT count(*) FROM ({statement}) AS found", params)
+        rows = generic.select(sql.counted(statement), params)
     return int(rows[0][0])
 
 
 def capped_count(account_id: int, field: str, text: str, cap: int) -> int:
     """How many emails match, but at most ``cap``; the cost grows with the cap and, less, with the hits."""
     statement, params = _listing(account_id, field, parse(text))
-    rows = generic.select(f"SELECT count(*) FROM ({statement} LIMIT %s) AS found", [*params, cap])
+    rows = generic.select(sql.counted(f"{statement} LIMIT %s"), [*params, cap])
     return int(rows[0][0])
 
 

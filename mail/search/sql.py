@@ -82,3 +82,8 @@ TEST = {
     "sqlite": "{column} IN (" + FOUND["sqlite"] + ")",
 }
 """Whether one email matches, for a walk of another index: 5 microseconds a row on PostgreSQL."""
+
+
+def counted(statement: str) -> str:
+    """A statement that counts the rows of another."""
+    return f"SELECT count(*) FROM ({statement}) AS found"

@@ -99,12 +99,12 @@ def reference_keys(headers: Mapping[str, Any]) -> list[bytes]:
     Of very many references the first and the last are taken: the root of the conversation and what is near.
     """
     found = [*(headers.get("messageId") or ()), *(headers.get("inReplyTo") or ())]
-    references = headers.get("references") or ()
+    references = list(headers.get("references") or ())
     if len(references) > _MAX_REFERENCES:
         references = [references[0], *references[-_MAX_REFERENCES:]]
     subject = unicode_casemap_key(thread_subject(headers.get("subject") or ""))
     ids = dict.fromkeys((*found, *references))
-    return [hashlib.sha256(b"%b\0%b" % (one.encode("utf-8", "replace"), subject)).digest()[:16] for one in ids]
+    return [hashlib.sha256(one.encode("utf-8", "replace") + b"\0" + subject).digest()[:16] for one in ids]
 
 
 def _first_address(addresses: list[dict[str, str | None]] | None) -> bytes:

@@ -95,8 +95,8 @@ def held(account_id: int, ids: Iterable[int]) -> dict[int, HeldEmail]:
         for email, name in EmailKeyword.objects.filter(email_id__in=rare).values_list("email_id", "keyword"):
             keywords[email].add(name)
     return {
-        row[0]: HeldEmail(*row[:5], Placement(frozenset(mailboxes[row[0]]), frozenset(keywords[row[0]])))
-        for row in rows
+        key: HeldEmail(key, thread, blob, at, created, Placement(frozenset(mailboxes[key]), frozenset(keywords[key])))
+        for key, thread, blob, at, created, *_ in rows
     }
 
 

@@ -324,10 +324,9 @@ def _settle_days(writer: Writer, books: _Books) -> None:
 
 
 def _settle_mailboxes(writer: Writer, books: _Books) -> None:
-    rows = [
-        (mailbox, *moved, writer.next("Mailbox")) for mailbox, moved in sorted(books.mailboxes.items()) if any(moved)
-    ]
-    sql.move_mailbox_counts(rows)
+    sql.move_mailbox_counts(
+        [(mailbox, moved, writer.next("Mailbox")) for mailbox, moved in sorted(books.mailboxes.items()) if any(moved)]
+    )
 
 
 def move_trash(writer: Writer, old: int | None, new: int | None) -> None:

@@ -13,6 +13,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.db import connection
 
@@ -95,7 +96,7 @@ def load(account_id: int, user_id: object, owned: bool) -> dict[int, Node]:
     }
 
 
-def subscriptions(account_id: int, user_id: object) -> dict[int, bool]:
+def subscriptions(account_id: int, user_id: Any) -> dict[int, bool]:
     """What a user said of isSubscribed, for the mailboxes of an account that they said anything of."""
     return dict(
         MailboxSubscription.objects.filter(user_id=user_id, mailbox__account_id=account_id).values_list(

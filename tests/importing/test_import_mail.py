@@ -102,7 +102,8 @@ def test_an_mbox_is_unquoted_by_one_level_and_its_separators_are_no_part_of_mess
     first, second = Email.objects.order_by("received_at")
     assert blobs.read(first.blob) == body.replace(b"\n>From", b"\nFrom", 1).replace(b">>From", b">From")
     assert blobs.read(second.blob) == b"Subject: y\n\nlast\n"
-    assert first.seen and first.received_at == datetime(2026, 1, 1, 10, tzinfo=UTC)
+    assert first.seen
+    assert first.received_at == datetime(2026, 1, 1, 10, tzinfo=UTC)
     assert Mailbox.objects.get(name="Papers").parent.name == "Old"
 
 
@@ -159,7 +160,7 @@ def test_what_is_no_mailbox_format_is_said_so(room, tmp_path):
 
 
 def test_an_unknown_account_is_said_so(room, tmp_path):
-    with pytest.raises(CommandError, match="no account of nobody@mail.test"):
+    with pytest.raises(CommandError, match=r"no account of nobody@mail\.test"):
         call_command("import_mail", "nobody@mail.test", str(tmp_path), verbosity=0)
 
 

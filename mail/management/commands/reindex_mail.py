@@ -1,4 +1,6 @@
-"""``manage.py reindex_mail [ACCOUNT …]``: derive anew what an older parser or tokenizer derived, while the server runs."""
+"""``manage.py reindex_mail [ACCOUNT …]``: derive anew what an older parser or tokenizer derived, while the server
+runs.
+"""
 
 from __future__ import annotations
 
