@@ -61,12 +61,12 @@ class MailboxStore:
     def get(self, ctx: Context, request: GetRequest) -> GetResult:
         wanted = None if request.ids is None else {wire: decode("m", wire) for wire in request.ids}
         keys = None if wanted is None else [key for key in wanted.values() if key is not None]
-        rows = _rows(ctx, keys)
+        state, rows = queries.read(ctx.account.key, ctx.principal.key, ctx.account.is_personal, keys)
         order = list(rows) if wanted is None else [key for key in wanted.values() if key in rows]
         pick = [(name, _READERS[name]) for name in request.properties]
         items = [{name: read(rows[key], ctx) for name, read in pick} for key in order]
         missing = [] if wanted is None else [wire for wire, key in wanted.items() if key not in rows]
-        return GetResult(self.state(ctx), items, missing)
+        return GetResult(state, items, missing)
 
     def changes(self, ctx: Context, since: str, max_changes: int | None) -> ChangesResult:
         """Standard /changes, and which properties can have changed at all (RFC 8621 §2.2)."""

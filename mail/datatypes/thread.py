@@ -11,7 +11,7 @@ from jmap.protocol.properties import Id, ListOf
 from jmap.registry import registry
 from mail.datatypes.capability import MAIL
 from mail.models import Thread as ThreadRow
-from mail.queries.sql.mailboxes import all_thread_members, thread_members
+from mail.queries.sql import threads
 
 
 class ThreadStore:
@@ -27,10 +27,10 @@ class ThreadStore:
             if ThreadRow.objects.filter(account_id=ctx.account.key)[: most + 1].count() > most:
                 raise MethodError("requestTooLarge", "the account has more threads than may be fetched at once")
             wanted = None
-            rows = all_thread_members(ctx.account.key)
+            state, rows = threads.read(ctx.account.key, None)
         else:
             wanted = {wire: decode("t", wire) for wire in request.ids}
-            rows = thread_members(ctx.account.key, [key for key in wanted.values() if key is not None])
+            state, rows = threads.read(ctx.account.key, [key for key in wanted.values() if key is not None])
         members: dict[int, list[str]] = {}
         for thread, email in rows:
             members.setdefault(thread, []).append(encode("e", email))
@@ -41,7 +41,7 @@ class ThreadStore:
             for key in order
         ]
         missing = [] if wanted is None else [wire for wire, key in wanted.items() if key not in members]
-        return GetResult(self.state(ctx), items, missing)
+        return GetResult(state, items, missing)
 
     def changes(self, ctx: Context, since: str, max_changes: int | None) -> ChangesResult:
         return changes_of(ThreadRow, "Thread", "t", ctx, since, max_changes)

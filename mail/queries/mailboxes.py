@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mail.queries.sql.mailboxes import mailbox_rows
+from mail.queries.sql import mailboxes as sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +33,15 @@ class MailboxRow:
 
 def rows(account_id: int, user_id: object, owned: bool, ids: Iterable[int] | None = None) -> dict[int, MailboxRow]:
     """The mailboxes of an account, all or those of some keys, in the order of their keys."""
-    found = mailbox_rows(account_id, user_id, owned, None if ids is None else list(ids))
-    return {row[0]: MailboxRow(*[*row[:-1], bool(row[-1])]) for row in found}
+    return read(account_id, user_id, owned, ids)[1]
+
+
+def read(
+    account_id: int, user_id: object, owned: bool, ids: Iterable[int] | None = None
+) -> tuple[str, dict[int, MailboxRow]]:
+    """The state of Mailbox, and what ``rows`` gives, of the same moment."""
+    state, found = sql.read(account_id, user_id, owned, None if ids is None else list(ids))
+    return state, {row[0]: MailboxRow(*[*row[:-1], bool(row[-1])]) for row in found}
 
 
 def listed(
