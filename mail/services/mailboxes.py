@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connection
-
 from jmap import sql as generic
 from jmap.store import Writer
 from mail.models import Mailbox, MailboxSubscription, Membership
@@ -388,15 +386,14 @@ def _write(
     )
 
 
-def _subscribe(user_id: object, rows: Sequence[tuple[int, bool]]) -> None:
+def _subscribe(user_id: Any, rows: Sequence[tuple[int, bool]]) -> None:
     if user_id is not None:
-        # Any user model: a key that is a UUID, say, is bound as the database keeps it.
-        user_key = MailboxSubscription._meta.get_field("user").get_db_prep_value(user_id, connection)
-        generic.insert_rows(
-            "jmap_mail_mailboxsubscription",
-            ["user_id", "mailbox_id", "is_subscribed"],
-            [(user_key, *row) for row in rows],
-            "ON CONFLICT (user_id, mailbox_id) DO UPDATE SET is_subscribed = excluded.is_subscribed",
+        # By the ORM, which knows how a key of any user model is bound.
+        MailboxSubscription.objects.bulk_create(
+            [MailboxSubscription(user_id=user_id, mailbox_id=key, is_subscribed=said) for key, said in rows],
+            update_conflicts=True,
+            unique_fields=["user", "mailbox"],
+            update_fields=["is_subscribed"],
         )
 
 
