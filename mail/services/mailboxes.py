@@ -83,7 +83,7 @@ class Outcome:
     refused: dict[Key, MailError] = field(default_factory=dict)
 
 
-def load(account_id: int, user_id: object, owned: bool) -> dict[int, Node]:
+def load(account_id: int, user_id: Any, owned: bool) -> dict[int, Node]:
     """Every mailbox of an account as one user sees it; ``owned`` is the default of isSubscribed (RFC 8621 §2)."""
     subscribed = subscriptions(account_id, user_id)
     return {
@@ -105,7 +105,7 @@ def subscriptions(account_id: int, user_id: Any) -> dict[int, bool]:
 
 def apply(
     writer: Writer,
-    user_id: object,
+    user_id: Any,
     present: Mapping[int, Node],
     creates: Mapping[str, Node],
     updates: Mapping[int, Node],
@@ -334,7 +334,7 @@ def _clear_the_way(present: Mapping[int, Node], moved: Mapping[int, Node], doome
     Mailbox.objects.filter(pk__in=[key for key, _ in rows]).update(role=None)
 
 
-def _insert(writer: Writer, user_id: object, creates: Mapping[str, Node]) -> dict[str, int]:
+def _insert(writer: Writer, user_id: Any, creates: Mapping[str, Node]) -> dict[str, int]:
     made: dict[str, int] = {}
     waiting = dict(creates)
     while waiting:
@@ -365,7 +365,7 @@ def _name(creates: Mapping[str, Node], made: Mapping[str, int]) -> None:
 
 def _write(
     writer: Writer,
-    user_id: object,
+    user_id: Any,
     present: Mapping[int, Node],
     moved: Mapping[int, Node],
     made: Mapping[str, int],
