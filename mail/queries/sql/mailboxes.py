@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from django.db import connection
+
 from jmap import sql
 from jmap.protocol.errors import MethodError
 from jmap.store import format_state
+from mail.models import MailboxSubscription
 
 _COLUMNS = (
     "b.id, b.name, b.parent_id, b.role, b.sort_order, b.total_emails, b.unread_emails, b.total_threads,"
@@ -29,8 +32,13 @@ def read(
         f" LEFT JOIN jmap_mail_mailbox b ON b.account_id = a.id{chosen}"
         " LEFT JOIN jmap_mail_mailboxsubscription s ON s.mailbox_id = b.id AND s.user_id = %s"
         " WHERE a.id = %s ORDER BY b.id",
-        [*(keys or ()), user_id, account_id],
+        [*(keys or ()), _bound(user_id), account_id],
     )
     if not rows:
         raise MethodError("accountNotFound")
     return format_state(rows[0][0], rows[0][1]), [row[2:] for row in rows if row[2] is not None]
+
+
+def _bound(user_id: object) -> Any:
+    """A key of any user model, as the database's driver takes it."""
+    return MailboxSubscription._meta.get_field("user").get_db_prep_value(user_id, connection)
