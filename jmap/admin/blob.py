@@ -23,6 +23,7 @@ from django.http.response import HttpResponseBase
 from django.template.defaultfilters import filesizeformat
 from django.urls import NoReverseMatch, URLPattern, path, reverse
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -120,7 +121,7 @@ class BlobAdmin(ReadOnlyAdmin):
         rows = [row for relation in _relations() for row in self._rows(relation, blob)]
         if not rows:
             return gettext("Nothing: it is collected after a grace period.")
-        return format_html("<ul>{}</ul>", format_html_join("", "<li>{}</li>", ((row,) for row in rows)))
+        return format_html_join(mark_safe("<br>"), "{}", ((row,) for row in rows))
 
     def _rows(self, relation: ForeignObjectRel, blob: Blob) -> Iterator[str]:
         model: Any = relation.related_model

@@ -36,11 +36,13 @@ def explain(refusal: Exception) -> tuple[str | None, str]:
         case errors.MailboxNotFound():
             return None, _("The mailbox is gone.")
         case errors.AddressTaken() | errors.InvalidAddress():
-            return "address", _sentence(str(refusal))
+            return "address", f"{refusal}."
         case errors.UserTaken():
             return "username", _sentence(str(refusal))
+        case errors.PrimaryAddress() | errors.DomainInUse():
+            return None, f"{refusal}."
     return None, _sentence(str(refusal))
 
 
 def _sentence(words: str) -> str:
-    return f"{words}."
+    return f"{words[:1].upper()}{words[1:]}."

@@ -115,7 +115,7 @@ def activate(account_keys: Iterable[int], is_active: bool) -> int:
 def share(account: Account, user: Any, *, is_read_only: bool) -> None:
     """Let another user into an account, or change what they may do there. Raises MayNot for its owner."""
     if account.user_id == user.pk:
-        raise MayNot(_("%(name)s owns the account") % {"name": user.get_username()})
+        raise MayNot(_("the account belongs to %(name)s") % {"name": user.get_username()})
     AccountAccess.objects.update_or_create(account=account, user=user, defaults={"is_read_only": is_read_only})
 
 

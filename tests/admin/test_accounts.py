@@ -122,7 +122,7 @@ def test_an_account_is_not_shared_with_its_owner(desk: Desk, room: Mailroom) -> 
 
     page = desk.post("jmap_core_account_change", room.account.pk, **shares(room, {"user": owner}))
 
-    assert "owns the account" in errors(page)["__all__"][0]
+    assert "account belongs to" in errors(page)["__all__"][0]
     assert not AccountAccess.objects.exists()
 
 
