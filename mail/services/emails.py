@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from jmap import sql as generic
 from jmap.blobs import service as blobs
@@ -116,13 +117,13 @@ def check(placement: Placement, known: frozenset[int]) -> None:
     Raises NoMailbox, MailboxNotFound, TooManyMailboxes, TooManyKeywords, InvalidKeyword (RFC 8621 §4.1.1).
     """
     if not placement.mailboxes:
-        raise NoMailbox("an email has to be in at least one mailbox")
+        raise NoMailbox(_("an email has to be in at least one mailbox"))
     if not placement.mailboxes <= known:
         raise MailboxNotFound(sorted(placement.mailboxes - known))
     if len(placement.mailboxes) > MAX_MAILBOXES:
-        raise TooManyMailboxes(f"an email may be in {MAX_MAILBOXES} mailboxes")
+        raise TooManyMailboxes(_("an email may be in %d mailboxes") % MAX_MAILBOXES)
     if len(placement.keywords) > MAX_KEYWORDS:
-        raise TooManyKeywords(f"an email may have {MAX_KEYWORDS} keywords")
+        raise TooManyKeywords(_("an email may have %d keywords") % MAX_KEYWORDS)
     for keyword in placement.keywords:
         if keyword not in KEYWORD_COLUMNS and not is_keyword(keyword):
             raise InvalidKeyword(keyword)

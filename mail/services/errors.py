@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from django.utils.translation import gettext as _
+
 
 class MailError(Exception):
     """Something that the caller asked of mail cannot be."""
@@ -18,7 +20,7 @@ class MailboxNotFound(MailError):
 
     def __init__(self, ids: Iterable[int | str]) -> None:
         self.ids = list(ids)
-        super().__init__(f"no such mailbox: {', '.join(map(str, self.ids))}")
+        super().__init__(_("no such mailbox: %s") % ", ".join(map(str, self.ids)))
 
 
 class NoMailbox(MailError):
@@ -38,7 +40,7 @@ class InvalidKeyword(MailError):
 
     def __init__(self, keyword: str) -> None:
         self.keyword = keyword
-        super().__init__(f"not a keyword: {keyword[:40]!r}")
+        super().__init__(_("not a keyword: %r") % keyword[:40])
 
 
 class InvalidMailbox(MailError):
@@ -54,7 +56,7 @@ class MailboxNameTaken(MailError):
 
     def __init__(self, existing: int | str) -> None:
         self.existing = existing
-        super().__init__("a mailbox of that name is there already")
+        super().__init__(_("a mailbox of that name is there already"))
 
 
 class MailboxHasChild(MailError):

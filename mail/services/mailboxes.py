@@ -15,6 +15,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from jmap import sql as generic
 from jmap.store import Writer
 from mail.models import Mailbox, MailboxSubscription, Membership
@@ -122,7 +124,7 @@ def apply(
         if key not in present:
             outcome.refused[key] = MailboxNotFound([key])
         elif counts[key] and not remove_emails:
-            outcome.refused[key] = MailboxHasEmail("the mailbox still holds emails")
+            outcome.refused[key] = MailboxHasEmail(_("the mailbox still holds emails"))
     judge = _Judge(present, creates, updates, [key for key in destroys if key not in outcome.refused])
     outcome.refused.update(judge.settle())
     old_trash = next((key for key, node in present.items() if node.role == "trash"), None)
@@ -214,9 +216,9 @@ class _Judge:
             if (was is None or was.name != node.name) and (fault := name_fault(node.name)):
                 yield key, InvalidMailbox(fault, ["name"])
             elif node.role is not None and node.role not in ROLES and (was is None or was.role != node.role):
-                yield key, InvalidMailbox("not a role of the IANA registry, in lowercase", ["role"])
+                yield key, InvalidMailbox(_("not a role of the IANA registry, in lowercase"), ["role"])
             elif not 0 <= node.sort_order < 2**31:
-                yield key, InvalidMailbox("must be at least 0 and less than 2^31", ["sort_order"])
+                yield key, InvalidMailbox(_("must be at least 0 and less than 2^31"), ["sort_order"])
 
     def _lost_parents(self, final: dict[Key, Node]) -> Iterator[tuple[Key, MailError]]:
         """A parent has to be there in the end; the destruction of a parent gives way to a child that stays as it
@@ -226,9 +228,9 @@ class _Judge:
             if node.parent is None or node.parent in final:
                 continue
             if node.parent in self.destroys and (key not in self._changed() or self._keeps_parent(key, node)):
-                yield node.parent, MailboxHasChild("the mailbox still has a child")
+                yield node.parent, MailboxHasChild(_("the mailbox still has a child"))
             else:
-                yield key, InvalidMailbox("there is no such mailbox", ["parent"])
+                yield key, InvalidMailbox(_("there is no such mailbox"), ["parent"])
 
     def _keeps_parent(self, key: Key, node: Node) -> bool:
         return isinstance(key, int) and self.present[key].parent == node.parent
@@ -242,9 +244,9 @@ class _Judge:
                 seen.append(parent)
                 parent = final[parent].parent
             if parent is not None and parent == key:
-                yield key, InvalidMailbox("a mailbox cannot be inside itself", ["parent"])
+                yield key, InvalidMailbox(_("a mailbox cannot be inside itself"), ["parent"])
             elif len(seen) > MAX_DEPTH:
-                yield key, InvalidMailbox(f"mailboxes nest at most {MAX_DEPTH} deep", ["parent"])
+                yield key, InvalidMailbox(_("mailboxes nest at most %d deep") % MAX_DEPTH, ["parent"])
         yield from self._sunk_children(final, changed)
 
     def _sunk_children(self, final: dict[Key, Node], changed: Mapping[Key, Node]) -> Iterator[tuple[Key, MailError]]:
@@ -258,7 +260,7 @@ class _Judge:
             if len(path) > MAX_DEPTH:
                 mover = next((above for above in path if above in changed), None)
                 if mover is not None:
-                    yield mover, InvalidMailbox(f"mailboxes nest at most {MAX_DEPTH} deep", ["parent"])
+                    yield mover, InvalidMailbox(_("mailboxes nest at most %d deep") % MAX_DEPTH, ["parent"])
 
     def _taken_names(self, final: dict[Key, Node]) -> Iterator[tuple[Key, MailError]]:
         siblings: dict[tuple[Key | None, str], list[Key]] = defaultdict(list)
@@ -274,7 +276,7 @@ class _Judge:
                 holders[node.role].append(key)
         for keys in holders.values():
             yield from self._all_but_first(
-                keys, lambda key, other: InvalidMailbox("another mailbox has that role", ["role"]), final
+                keys, lambda key, other: InvalidMailbox(_("another mailbox has that role"), ["role"]), final
             )
 
     def _all_but_first(
@@ -301,19 +303,19 @@ class _Judge:
         if inbox is None or any(node.role == "inbox" for node in final.values()):
             return
         if inbox in self.destroys:
-            yield inbox, MayNot("an account keeps its inbox")
+            yield inbox, MayNot(_("an account keeps its inbox"))
         else:
-            yield inbox, InvalidMailbox("an account keeps its inbox; give the role to another mailbox", ["role"])
+            yield inbox, InvalidMailbox(_("an account keeps its inbox; give the role to another mailbox"), ["role"])
 
 
 def name_fault(name: str) -> str | None:
     """Why a text cannot be the name of a mailbox, or None (RFC 8621 §2: Net-Unicode, RFC 5198)."""
     if not name:
-        return "must not be empty"
+        return _("must not be empty")
     if len(name.encode("utf-8", "replace")) > MAX_NAME_OCTETS:
-        return f"must not be longer than {MAX_NAME_OCTETS} octets"
+        return _("must not be longer than %d octets") % MAX_NAME_OCTETS
     if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in name):
-        return "must not hold control characters"
+        return _("must not hold control characters")
     return None
 
 
