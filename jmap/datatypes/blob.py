@@ -12,11 +12,11 @@ from jmap.blobs import service, uploads
 from jmap.blobs.errors import BlobGone, ObjectMissing, OverQuota
 from jmap.ids import encode
 from jmap.protocol.errors import MethodError, SetError
+from jmap.protocol.method import CORE
 from jmap.protocol.methods.copy import source_account
 from jmap.protocol.methods.set import check_count, set_errors
 from jmap.protocol.ports import Context, Json
 from jmap.protocol.properties import Id, ListOf
-from jmap.protocol.registry import CORE
 from jmap.registry import registry
 
 

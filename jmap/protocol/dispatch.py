@@ -14,11 +14,12 @@ from contextlib import AbstractContextManager
 
 from jmap.protocol.creation import CreatedIdMap, Resolve
 from jmap.protocol.errors import MethodError
+from jmap.protocol.method import CORE, Access, Method
 from jmap.protocol.ports import AccountInfo, Backend, Context, Json, Limits, Principal
 from jmap.protocol.primitives import Invalid
 from jmap.protocol.properties import check_arguments
 from jmap.protocol.references import Budget, resolve_references
-from jmap.protocol.registry import CORE, Access, Method, Registry
+from jmap.protocol.registry import Registry
 from jmap.protocol.request import Invocation, Request, parse_request
 
 Report = Callable[[BaseException, str], None]

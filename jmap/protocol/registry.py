@@ -8,45 +8,18 @@ Rules kept here:
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from jmap.protocol.datatype import DataType, DeclarationError, nested, problems
-from jmap.protocol.ports import AccountInfo, Context, Json
+from jmap.protocol.method import CORE, Access, Method, MethodFunction
+from jmap.protocol.methods import standard_methods
+from jmap.protocol.methods.echo import ECHO
+from jmap.protocol.ports import AccountInfo, Json
 from jmap.protocol.properties import Id, Property, declared
 
-CORE = "urn:ietf:params:jmap:core"
-"""The capability every server has (RFC 8620 §2)."""
-
-MethodFunction = Callable[[Context, Any], Mapping[str, Json]]
-"""Takes the context and the checked arguments (a dict by name), returns the response arguments."""
-
 TypeClass = TypeVar("TypeClass", bound=type[DataType])
-
-
-class Access(enum.Enum):
-    """What a method does with the store: nothing, read inside a snapshot, or write in its own transaction."""
-
-    NONE = "none"
-    READ = "read"
-    WRITE = "write"
-
-
-@dataclass(frozen=True, slots=True)
-class Method:
-    """One method that may be called. ``arguments`` None takes them all unchecked (Core/echo).
-
-    ``account`` says that it takes an accountId, which the dispatcher checks and passes on as ``Context.account``.
-    """
-
-    name: str
-    capability: str
-    function: MethodFunction
-    arguments: Mapping[str, Property] | None
-    access: Access
-    account: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +44,6 @@ class Registry:
     """All capabilities, data types and methods of one server."""
 
     def __init__(self) -> None:
-        from jmap.protocol.methods.echo import ECHO
-
         self.capabilities: dict[str, Capability] = {}
         self.types: dict[str, type[DataType]] = {}
         self.methods: dict[str, Method] = {ECHO.name: ECHO}
@@ -91,8 +62,6 @@ class Registry:
 
     def register(self, cls: TypeClass) -> TypeClass:
         """Add a data type and its standard methods (a class decorator). Raises DeclarationError."""
-        from jmap.protocol.methods import standard_methods
-
         name = cls._meta.name
         found = problems(cls)
         if name in self.types:

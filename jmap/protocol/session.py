@@ -13,8 +13,9 @@ import json
 from dataclasses import dataclass
 
 from jmap.protocol.collation import COLLATIONS
+from jmap.protocol.method import CORE
 from jmap.protocol.ports import AccountInfo, Json, Limits, Principal
-from jmap.protocol.registry import CORE, Registry
+from jmap.protocol.registry import Registry
 
 
 @dataclass(frozen=True, slots=True)

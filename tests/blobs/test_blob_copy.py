@@ -15,8 +15,8 @@ from jmap.blobs import service
 from jmap.blobs.storage import FileBlobStore
 from jmap.models import Account, Blob
 from jmap.protocol.dispatch import process
+from jmap.protocol.method import CORE
 from jmap.protocol.ports import Limits
-from jmap.protocol.registry import CORE
 from jmap.registry import registry
 from jmap.store import OrmBackend
 from tests.blobs.conftest import Person, person, seen

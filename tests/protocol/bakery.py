@@ -17,6 +17,7 @@ from jmap.protocol.datatype import DataType
 from jmap.protocol.dispatch import process
 from jmap.protocol.errors import MethodError, SetError, SetErrorException
 from jmap.protocol.filters import matches
+from jmap.protocol.method import CORE
 from jmap.protocol.plain import to_plain
 from jmap.protocol.ports import (
     AccountInfo,
@@ -47,7 +48,7 @@ from jmap.protocol.properties import (
     UnsignedInt,
     UTCDate,
 )
-from jmap.protocol.registry import CORE, Registry
+from jmap.protocol.registry import Registry
 from jmap.protocol.window import window
 
 BAKERY = "https://bakery.example/jmap"

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from jmap.protocol.datatype import DataType, DeclarationError
+from jmap.protocol.method import CORE
 from jmap.protocol.ports import Context, Store
 from jmap.protocol.properties import Boolean, Id, ListOf, String, UnsignedInt
-from jmap.protocol.registry import CORE, Registry
+from jmap.protocol.registry import Registry
 from tests.protocol.bakery import BAKERY, MemoryStore
 
 

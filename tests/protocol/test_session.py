@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from jmap.protocol.method import CORE
 from jmap.protocol.ports import Limits
-from jmap.protocol.registry import CORE
 from jmap.protocol.session import Urls, session
 from tests.protocol.bakery import BAKERY, CELLAR, Baker, Bakery
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from jmap.protocol.datatype import DataType
+from jmap.protocol.method import Method
 from jmap.protocol.methods.changes import method as changes
 from jmap.protocol.methods.copy import method as copy
 from jmap.protocol.methods.get import method as get
 from jmap.protocol.methods.query import method as query
 from jmap.protocol.methods.query_changes import method as query_changes
 from jmap.protocol.methods.set import method as set_
-from jmap.protocol.registry import Method
 
 _FACTORIES: dict[str, Callable[[type[DataType]], Method]] = {
     "get": get,

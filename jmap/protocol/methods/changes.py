@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from jmap.protocol.datatype import DataType
+from jmap.protocol.method import Access, Method
 from jmap.protocol.ports import Context, Json, Store
 from jmap.protocol.properties import String, UnsignedInt
-from jmap.protocol.registry import Access, Method
 
 ARGUMENTS = {
     "sinceState": String(),

@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from jmap.protocol.creation import Resolve
 from jmap.protocol.datatype import DataType
 from jmap.protocol.errors import MethodError, SetError, SetErrorException
+from jmap.protocol.method import CORE, Access, Method
 from jmap.protocol.methods.set import RecordKey, check_count, set_errors
 from jmap.protocol.patch import invalid_properties
 from jmap.protocol.ports import AccountInfo, Context, CopyPlan, Json, Store
 from jmap.protocol.primitives import Invalid
 from jmap.protocol.properties import Boolean, Id, MapOf, Object, Property, String
-from jmap.protocol.registry import CORE, Access, Method
 
 ARGUMENTS: dict[str, Property] = {
     "fromAccountId": Id(),

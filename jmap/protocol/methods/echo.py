@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from jmap.protocol.method import CORE, Access, Method
 from jmap.protocol.ports import Context, Json
-from jmap.protocol.registry import CORE, Access, Method
 
 
 def echo(ctx: Context, arguments: Mapping[str, Json]) -> Mapping[str, Json]:

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 
 from jmap.protocol.datatype import DataType
 from jmap.protocol.errors import MethodError
+from jmap.protocol.method import Access, Method
 from jmap.protocol.ports import Context, GetRequest, Json, Store
 from jmap.protocol.properties import Id, ListOf, String
-from jmap.protocol.registry import Access, Method
 
 ARGUMENTS = {
     "ids": ListOf(Id, nullable=True),

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 
 from jmap.protocol.datatype import DataType, Options
 from jmap.protocol.filters import parse_filter, parse_sort
+from jmap.protocol.method import Access, Method
 from jmap.protocol.ports import Context, Json, Query, Store
 from jmap.protocol.properties import AnyJson, Boolean, Id, Int, UnsignedInt
-from jmap.protocol.registry import Access, Method
 
 ARGUMENTS = {
     "filter": AnyJson(nullable=True),

@@ -12,9 +12,9 @@ from collections.abc import Mapping
 from jmap.protocol.datatype import DataType
 from jmap.protocol.errors import MethodError
 from jmap.protocol.filters import parse_filter, parse_sort
+from jmap.protocol.method import Access, Method
 from jmap.protocol.ports import Context, Json, Query, QueryChanges, Store
 from jmap.protocol.properties import AnyJson, Boolean, Id, String, UnsignedInt
-from jmap.protocol.registry import Access, Method
 
 ARGUMENTS = {
     "filter": AnyJson(nullable=True),

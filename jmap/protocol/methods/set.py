@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 from jmap.protocol.creation import CreationReference, Resolve, Resolver, references
 from jmap.protocol.datatype import DataType
 from jmap.protocol.errors import MethodError, SetError, SetErrorException
+from jmap.protocol.method import Access, Method
 from jmap.protocol.patch import Patch, invalid_properties, parse_patch
 from jmap.protocol.ports import Context, Json, SetPlan, SetResult, Store, Update
 from jmap.protocol.primitives import Invalid, check_id
 from jmap.protocol.properties import Id, ListOf, MapOf, Object, Property, String
-from jmap.protocol.registry import Access, Method
 
 
 class RecordKey(Property):

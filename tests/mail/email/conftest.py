@@ -20,9 +20,9 @@ from jmap.blobs.storage import default_store
 from jmap.ids import encode
 from jmap.models import Account
 from jmap.protocol.dispatch import process
+from jmap.protocol.method import CORE
 from jmap.protocol.plain import to_plain
 from jmap.protocol.ports import AccountInfo, Limits
-from jmap.protocol.registry import CORE
 from jmap.registry import registry
 from mail.datatypes.capability import MAIL
 from mail.models import Mailbox
