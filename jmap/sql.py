@@ -42,19 +42,21 @@ def lock_account(account_id: int) -> tuple[int, int] | None:
     return rows[0] if rows else None
 
 
-def save_modseq(account_id: int, modseq: int) -> None:
-    """Remember the last modseq given out."""
-    execute("UPDATE jmap_core_account SET modseq = %s WHERE id = %s", [modseq, account_id])
-
-
-def save_states(rows: Sequence[tuple[int, str, int]]) -> None:
-    """Remember the last change of types: (account, type, modseq)."""
-    insert_rows(
-        "jmap_core_typestate",
-        ["account_id", "type", "modseq", "history_modseq"],
-        [(*row, 0) for row in rows],
-        "ON CONFLICT (account_id, type) DO UPDATE SET modseq = excluded.modseq",
-    )
+def save_changes(account_id: int, modseq: int, states: Sequence[tuple[str, int]]) -> None:
+    """Remember the last modseq given out, and the last change of types: (type, modseq)."""
+    account, of_account = "UPDATE jmap_core_account SET modseq = %s WHERE id = %s", [modseq, account_id]
+    for given, parameters in tables((account_id, name, changed, 0) for name, changed in states):
+        types = (
+            "INSERT INTO jmap_core_typestate (account_id, type, modseq, history_modseq)"
+            f" SELECT column1, column2, column3, column4 FROM {given} WHERE true"
+            " ON CONFLICT (account_id, type) DO UPDATE SET modseq = excluded.modseq"
+        )
+        if connection.vendor == "postgresql":
+            # One round trip to the server less for each write.
+            execute(f"WITH done AS ({account}) {types}", [*of_account, *parameters])
+        else:
+            execute(account, of_account)
+            execute(types, parameters)
 
 
 def state_row(account_id: int, type_name: str) -> tuple[int, int | None] | None:

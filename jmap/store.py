@@ -38,9 +38,10 @@ def parse_state(state: str) -> tuple[int, int] | None:
     if not dash or not modseq.isascii() or not modseq.isdigit() or len(modseq) > 18 or len(epoch) > 15:
         return None
     try:
-        return int(epoch, 16), int(modseq)
+        parsed = int(epoch, 16), int(modseq)
     except ValueError:
         return None
+    return parsed if format_state(*parsed) == state else None
 
 
 @dataclass(slots=True)
@@ -192,8 +193,7 @@ def _type_modseq(account_id: int, type_name: str) -> int:
 
 def _flush(writer: Writer) -> None:
     changed = sorted(writer.changed)
-    sql.save_modseq(writer.account_id, writer.modseq)
-    sql.save_states([(writer.account_id, name, writer.states[name]) for name in changed])
+    sql.save_changes(writer.account_id, writer.modseq, [(name, writer.states[name]) for name in changed])
     states = {name: writer.state(name) for name in changed}
     transaction.on_commit(lambda: _announce(writer.account_id, states), robust=True)
 

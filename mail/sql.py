@@ -9,9 +9,52 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
+
+from django.db import connection
 
 from jmap import sql
 from mail.models import Email
+from mail.models.email import KEYWORD_COLUMNS
+
+_EMAIL = "e.id, e.thread_id, e.blob_id, e.received_at, e.created_modseq, e.has_other_keywords, " + ", ".join(
+    f"e.{column}" for column in KEYWORD_COLUMNS.values()
+)
+
+
+def held(account_id: int, keys: Iterable[int]) -> list[tuple[Any, ...]]:
+    """What a change of emails needs to know: (id, thread, blob, received_at, created_modseq, has_other_keywords,
+    mailboxes joined by commas, the common keywords …). 0.4 ms for one email against 1.0 for two QuerySets.
+    """
+    joined = (
+        "string_agg(m.mailbox_id::text, ',')" if connection.vendor == "postgresql" else "group_concat(m.mailbox_id)"
+    )
+    found: list[tuple[Any, ...]] = []
+    for given, parameters in sql.tables((key,) for key in set(keys)):
+        found += sql.select(
+            f"SELECT {_EMAIL}, (SELECT {joined} FROM jmap_mail_membership m WHERE m.email_id = e.id)"
+            f" FROM {given} JOIN jmap_mail_email e ON e.id = given.column1 WHERE e.account_id = %s",
+            [*parameters, account_id],
+        )
+    return found
+
+
+def threads_with_mailboxes(account_id: int, keys: Iterable[int]) -> list[tuple[Any, ...]]:
+    """(key of Trash, thread, created_modseq, size, unread_live, unread_trash, mailbox, its size) of threads.
+
+    A thread has a row for each mailbox that holds one of its emails, one with None where there is none. One statement
+    against three QuerySets: 0.4 ms instead of 1.3.
+    """
+    found: list[tuple[Any, ...]] = []
+    for given, parameters in sql.tables((key,) for key in keys):
+        found += sql.select(
+            "SELECT (SELECT b.id FROM jmap_mail_mailbox b WHERE b.account_id = %s AND b.role = 'trash'), t.id,"
+            " t.created_modseq, t.size, t.unread_live, t.unread_trash, h.mailbox_id, h.size"
+            f" FROM {given} JOIN jmap_mail_thread t ON t.id = given.column1"
+            " LEFT JOIN jmap_mail_threadmailbox h ON h.thread_id = t.id",
+            [account_id, *parameters],
+        )
+    return found
 
 
 def membership_modseqs(pairs: Sequence[tuple[int, int]]) -> dict[tuple[int, int], int]:

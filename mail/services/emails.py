@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -19,7 +19,8 @@ from django.utils.translation import gettext as _
 from jmap import sql as generic
 from jmap.blobs import service as blobs
 from jmap.store import Writer
-from mail.models import Email, EmailKeyword, FormerMembership, Mailbox, Membership, RetainedEmail
+from mail import sql
+from mail.models import Email, EmailKeyword, FormerMembership, Mailbox, RetainedEmail
 from mail.models.email import KEYWORD_COLUMNS
 from mail.search import backend as search
 from mail.services import ledger, threads
@@ -78,27 +79,22 @@ class HeldEmail:
 
 
 def held(account_id: int, ids: Iterable[int]) -> dict[int, HeldEmail]:
-    """The emails of these keys that the account has; at most three statements."""
-    columns = ["pk", "thread_id", "blob_id", "received_at", "created_modseq", "has_other_keywords"]
-    rows = list(
-        Email.objects.filter(account_id=account_id, pk__in=list(ids)).values_list(*columns, *KEYWORD_COLUMNS.values())
-    )
-    if not rows:
-        return {}
-    mailboxes: dict[int, set[int]] = {row[0]: set() for row in rows}
-    for email, mailbox in Membership.objects.filter(email_id__in=list(mailboxes)).values_list("email_id", "mailbox_id"):
-        mailboxes[email].add(mailbox)
-    keywords: dict[int, set[str]] = {
-        row[0]: {name for name, is_set in zip(KEYWORD_COLUMNS, row[6:], strict=True) if is_set} for row in rows
-    }
+    """The emails of these keys that the account has; one statement, and another for rare keywords."""
+    rows = sql.held(account_id, ids)
     rare = [row[0] for row in rows if row[5]]
+    others: dict[int, set[str]] = {}
     if rare:
         for email, name in EmailKeyword.objects.filter(email_id__in=rare).values_list("email_id", "keyword"):
-            keywords[email].add(name)
-    return {
-        key: HeldEmail(key, thread, blob, at, created, Placement(frozenset(mailboxes[key]), frozenset(keywords[key])))
-        for key, thread, blob, at, created, *_ in rows
-    }
+            others.setdefault(email, set()).add(name)
+    found = {}
+    for key, thread, blob, at, created, _has_others, *flags, mailboxes in rows:
+        keywords = {name for name, is_set in zip(KEYWORD_COLUMNS, flags, strict=True) if is_set} | others.get(
+            key, set()
+        )
+        placement = Placement(frozenset(map(int, mailboxes.split(","))), frozenset(keywords))
+        # SQLite keeps UTC without saying so.
+        found[key] = HeldEmail(key, thread, blob, at if at.tzinfo else at.replace(tzinfo=UTC), created, placement)
+    return found
 
 
 def placements(account_id: int, ids: Iterable[int]) -> dict[int, Placement]:

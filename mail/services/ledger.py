@@ -19,7 +19,7 @@ from datetime import datetime
 from jmap import sql as generic
 from jmap.store import Writer
 from mail import sql
-from mail.models import FormerMembership, Mailbox, Membership, Thread, ThreadMailbox
+from mail.models import FormerMembership, Mailbox, Membership
 from mail.models.email import KEYWORD_COLUMNS
 
 SECONDS_A_DAY = 86_400
@@ -105,8 +105,10 @@ def record(writer: Writer, changes: Sequence[Change], fresh_threads: Iterable[in
     """
     if not changes:
         return
-    books = _open(writer, changes)
-    trash = trash_key(writer.account_id)
+    if all(_moves_no_count(change) for change in changes):
+        _flag_members([change for change in changes if _is_reflagged(change)])
+        return
+    books, trash = _open(writer, changes)
     _count(books, changes, trash)
     _move_memberships(writer, books, changes)
     _settle_threads(writer, books, trash, frozenset(fresh_threads))
@@ -114,23 +116,38 @@ def record(writer: Writer, changes: Sequence[Change], fresh_threads: Iterable[in
     _settle_mailboxes(writer, books)
 
 
+def _moves_no_count(change: Change) -> bool:
+    """Whether only keywords change, and none that makes the email read or unread."""
+    before, after = change.before, change.after
+    if before is None or after is None:
+        return False
+    return before.mailboxes == after.mailboxes and before.is_unread == after.is_unread
+
+
+def _is_reflagged(change: Change) -> bool:
+    """Whether keywords change on memberships that stay."""
+    before, after = change.before, change.after
+    if before is None or after is None or before.keywords == after.keywords:
+        return False
+    return bool(before.mailboxes & after.mailboxes)
+
+
 def trash_key(account_id: int) -> int | None:
     """The key of the mailbox with the role trash, or None."""
     return Mailbox.objects.filter(account_id=account_id, role="trash").values_list("pk", flat=True).first()
 
 
-def _open(writer: Writer, changes: Sequence[Change]) -> _Books:
-    books = _Books()
-    touched = {change.thread for change in changes}
-    for key, created, size, live, trash in Thread.objects.filter(pk__in=touched).values_list(
-        "pk", "created_modseq", "size", "unread_live", "unread_trash"
-    ):
-        books.threads[key] = _Tally(created, (size, live, trash), size, live, trash)
-    for thread, mailbox, size in ThreadMailbox.objects.filter(thread_id__in=touched).values_list(
-        "thread_id", "mailbox_id", "size"
-    ):
-        books.held[thread, mailbox] = books.held_before[thread, mailbox] = size
-    return books
+def _open(writer: Writer, changes: Sequence[Change]) -> tuple[_Books, int | None]:
+    """The books as they stand, and the key of Trash."""
+    books, trash = _Books(), None
+    touched = sorted({change.thread for change in changes})
+    for row in sql.threads_with_mailboxes(writer.account_id, touched):
+        trash, thread, created, size, live, unread, mailbox, held = row
+        if thread not in books.threads:
+            books.threads[thread] = _Tally(created, (size, live, unread), size, live, unread)
+        if mailbox is not None:
+            books.held[thread, mailbox] = books.held_before[thread, mailbox] = held
+    return books, trash
 
 
 def _count(books: _Books, changes: Sequence[Change], trash: int | None) -> None:
@@ -160,15 +177,12 @@ def _move_memberships(writer: Writer, books: _Books, changes: Sequence[Change]) 
     none: frozenset[int] = frozenset()
     joined: list[tuple[int, Change]] = []
     left: list[tuple[int, Change]] = []
-    flagged: list[Change] = []
     for change in changes:
         before = change.before.mailboxes if change.before else none
         after = change.after.mailboxes if change.after else none
         joined += [(mailbox, change) for mailbox in after - before]
         left += [(mailbox, change) for mailbox in before - after]
-        if change.before and change.after and before & after and change.before.keywords != change.after.keywords:
-            flagged.append(change)
-    _flag_members(flagged)
+    _flag_members([change for change in changes if _is_reflagged(change)])
     if not joined and not left:
         return
     heads = _heads({(mailbox, change.thread) for mailbox, change in joined + left}, books)
