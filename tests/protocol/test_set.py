@@ -284,3 +284,17 @@ def test_a_singleton_is_neither_created_nor_destroyed(bakery: Bakery) -> None:
     assert answer["notCreated"]["n"]["type"] == "singleton"
     assert answer["notDestroyed"]["singleton"]["type"] == "singleton"
     assert bakery.call("Oven/get", ids=["singleton", "x"])["notFound"] == ["x"]
+
+
+@pytest.mark.rfc(8620, "5.3")
+def test_what_is_refused_of_a_creation_of_the_same_call_is_named_by_plain_text(bakery: Bakery) -> None:
+    answer = bakery.call(
+        "Cake/set",
+        create={"n": {"name": "burnt"}, "m": {"name": "a"}, "o": {"name": "b"}},
+        update={"#n": {"name": "b"}, "#m": {"layers": -1}, "#o": {"layers": 1}},
+        destroy=["#o"],
+    )
+
+    assert set(answer["notUpdated"]) == {"#n", "#m", "#o"}
+    # A creation reference is a kind of text that not every encoder of JSON takes as a key.
+    assert {type(key) for refused in ("notCreated", "notUpdated") for key in answer[refused]} == {str}

@@ -294,5 +294,5 @@ class Draft:
 
 
 def set_errors(errors: Mapping[str, SetError]) -> dict[str, Json] | None:
-    """SetErrors as JSON, null when there are none (RFC 8620 §5.3)."""
-    return {key: error.to_json() for key, error in errors.items()} or None
+    """SetErrors as JSON, null when there are none (RFC 8620 §5.3); keys may be CreationReferences and become plain."""
+    return {str(key): error.to_json() for key, error in errors.items()} or None
