@@ -117,12 +117,15 @@ def target(people: Callable[[str], Person], monkeypatch: pytest.MonkeyPatch) -> 
     for number, one in enumerate(made):
         person.deliver(one.data, *(["$seen"] if number % 2 else []), day=number % 28 + 1)
     emails = [person.deliver(f"From: a@x\nSubject: tea {n}\n\nTea for {n}\n", day=n + 1) for n in range(4)]
-    other.deliver("From: a@x\nSubject: elsewhere\n\nTea\n")
+    elsewhere = other.deliver("From: a@x\nSubject: elsewhere\n\nTea\n")
     blobs = [person.get(key, "blobId")["blobId"] for key in emails[:2]]
     threads = [person.get(key, "threadId")["threadId"] for key in emails[:2]]
     names = {f"@e{n}": key for n, key in enumerate(emails)}
     names |= {f"@m{n}": person.mailbox(role) for n, role in enumerate(["inbox", "drafts", "trash"])}
     names |= {f"@b{n}": key for n, key in enumerate(blobs)} | {f"@t{n}": key for n, key in enumerate(threads)}
+    names["@o0"] = elsewhere
+    names["@ob"] = other.get(elsewhere, "blobId")["blobId"]
+    names["@s0"] = "1-0"
     names |= {"@account": person.account_id, "@other": other.account_id, "@museum": museum.account_id}
     for letter, type_ in (("E", "Email"), ("M", "Mailbox"), ("T", "Thread")):
         names[f"@s{letter}"] = person.call(f"{type_}/get", ids=[])["state"]
