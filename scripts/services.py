@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Servers that tests need (PostgreSQL, Redis, nginx), without touching what the machine already has.
+"""Programs that tests need (PostgreSQL, Redis, nginx, a browser), without touching what the machine already has.
 
     scripts/services.py run postgres redis -- pytest      start, run the command with their addresses, stop
     scripts/services.py start postgres                    start, print the environment to use, leave running
@@ -10,7 +10,7 @@ Rules kept here: standard library only; a program that is installed already is u
 unpacked into a private folder (SERVICES_PREFIX; nothing is installed, no root needed); every server listens on a free
 port of 127.0.0.1 with a password of its own, keeps its data in a temporary folder, and ends with the process that
 started it. Run by root, servers run as `nobody`. A variable that is set already (TEST_POSTGRES_URL ...) is left alone
-and its server not started.
+and its server not started. Where no browser can be had, its tests are told why in TEST_BROWSER_MISSING and skipped.
 """
 
 import argparse
@@ -42,17 +42,23 @@ class ServiceError(Exception):
 
 @dataclass(frozen=True)
 class Program:
-    """A server program: the Debian packages that hold it and where they lie."""
+    """A program: the Debian packages that hold it and where its binaries lie."""
 
     packages: tuple[str, ...]
     binaries: tuple[str, ...]
-    folder: str
 
 
 PROGRAMS = {
-    "postgres": Program(("postgresql-15",), ("postgres", "initdb"), "usr/lib/postgresql/15/bin"),
-    "redis": Program(("redis-server", "redis-tools"), ("redis-server",), "usr/bin"),
-    "nginx": Program(("nginx",), ("nginx",), "usr/sbin"),
+    "postgres": Program(
+        ("postgresql-15",), ("usr/lib/postgresql/15/bin/postgres", "usr/lib/postgresql/15/bin/initdb")
+    ),
+    "redis": Program(("redis-server", "redis-tools"), ("usr/bin/redis-server",)),
+    "nginx": Program(("nginx",), ("usr/sbin/nginx",)),
+    # Browser and driver are of one version only when both come from one place; without fonts no page is drawn.
+    "browser": Program(
+        ("chromium", "chromium-common", "chromium-driver", "fontconfig-config", "fonts-dejavu-core"),
+        ("usr/lib/chromium/chromium", "usr/bin/chromedriver"),
+    ),
 }
 
 
@@ -84,7 +90,7 @@ def program(name: str) -> dict[str, str]:
     fetch(wanted)
     found = locate(wanted, prefix() / "root")
     if not found:
-        raise ServiceError(f"Debian's {', '.join(wanted.packages)} did not bring {', '.join(wanted.binaries)}.")
+        raise ServiceError(f"Debian's {', '.join(wanted.packages)} did not bring /{', /'.join(wanted.binaries)}.")
     return found
 
 
@@ -92,10 +98,10 @@ def locate(wanted: Program, root: Path) -> dict[str, str]:
     """Paths of all binaries under a root, or nothing if one is absent."""
     found = {}
     for binary in wanted.binaries:
-        path = root / wanted.folder / binary
+        path = root / binary
         if not os.access(path, os.X_OK):
             return {}
-        found[binary] = str(path)
+        found[path.name] = str(path)
     return found
 
 
@@ -318,8 +324,29 @@ def nginx_environment() -> dict[str, str]:
     return {"TEST_NGINX": binary, "TEST_NGINX_LIBRARY_PATH": libraries}
 
 
+def browser_environment() -> dict[str, str]:
+    """Where tests find a browser and its driver, or why they find none; each test starts its own."""
+    try:
+        binaries = program("browser")
+    except (ServiceError, OSError, subprocess.SubprocessError) as error:
+        say(f"no browser, so tests that drive one are skipped: {error}")
+        return {"TEST_BROWSER_MISSING": str(error)}
+    found = {"TEST_CHROMIUM": binaries["chromium"], "TEST_CHROMEDRIVER": binaries["chromedriver"]}
+    root = prefix() / "root"
+    if Path(binaries["chromium"]).is_relative_to(root):
+        found["TEST_BROWSER_LIBRARY_PATH"] = environment_of(binaries["chromium"]).get("LD_LIBRARY_PATH", "")
+        found["TEST_BROWSER_FONTS"] = str(root)
+    return found
+
+
 STARTERS = {"postgres": start_postgres, "redis": start_redis}
-PROVIDED_BY = {"postgres": "TEST_POSTGRES_URL", "redis": "TEST_REDIS_URL", "nginx": "TEST_NGINX"}
+FINDERS = {"nginx": nginx_environment, "browser": browser_environment}
+PROVIDED_BY = {
+    "postgres": "TEST_POSTGRES_URL",
+    "redis": "TEST_REDIS_URL",
+    "nginx": "TEST_NGINX",
+    "browser": "TEST_CHROMIUM",
+}
 
 
 # --- Commands ---------------------------------------------------------------------------------------------------------
@@ -334,8 +361,8 @@ def running(names: Sequence[str]) -> Iterator[dict[str, str]]:
         for name in names:
             if os.environ.get(PROVIDED_BY[name]):
                 continue
-            if name == "nginx":
-                found |= nginx_environment()
+            if name in FINDERS:
+                found |= FINDERS[name]()
                 continue
             server = STARTERS[name](False)
             servers.append(server)
@@ -360,8 +387,8 @@ def start(names: Sequence[str]) -> int:
     """Start servers that stay, and print the environment to use in a shell."""
     running_now = json.loads(STATE_FILE.read_text()) if STATE_FILE.exists() else []
     for name in names:
-        if name == "nginx":
-            environment = nginx_environment()
+        if name in FINDERS:
+            environment = FINDERS[name]()
         else:
             server = STARTERS[name](True)
             environment = server.environment
@@ -400,7 +427,7 @@ def main(arguments: Sequence[str]) -> int:
         own, separator, command = own[:index], "--", own[index + 1 :]
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("action", choices=["run", "start", "stop", "fetch"])
-    parser.add_argument("names", nargs="*", choices=[*PROGRAMS, []], metavar="postgres|redis|nginx")
+    parser.add_argument("names", nargs="*", choices=[*PROGRAMS, []], metavar="|".join(PROGRAMS))
     chosen = parser.parse_args(own)
     if chosen.action == "run" and not (separator and command):
         parser.error("run needs a command after --")
