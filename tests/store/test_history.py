@@ -77,6 +77,13 @@ def test_a_state_of_another_epoch_cannot_be_calculated_from(room):
         changes(Email, "Email", room.account.pk, state, None)
 
 
+@pytest.mark.rfc(8620, "5.2")
+@pytest.mark.parametrize("state", ["", "1", "1-", "-1", " 1-0", "1-0 ", "01-0", "1-00", "0x1-0", "1-0-0", "1-٠"])
+def test_a_state_that_was_never_given_out_cannot_be_calculated_from(room, state):
+    with pytest.raises(MethodError, match="cannotCalculateChanges"):
+        changes(Email, "Email", room.account.pk, state, None)
+
+
 @pytest.mark.own("a destroyed email is kept for its time, then purged")
 def test_a_destroyed_email_is_kept_for_its_time(room):
     room.destroy(room.deliver("gone").id)
