@@ -38,6 +38,8 @@ from mail.services import errors, mailboxes
 from mail.services.mailboxes import Key, Node
 
 COUNTS = ("totalEmails", "unreadEmails", "totalThreads", "unreadThreads")
+_SERVED = ("id", *COUNTS, "myRights")
+"""What only the server sets; a client may send it back as it is."""
 _RIGHTS = (
     "mayReadItems",
     "mayAddItems",
@@ -125,6 +127,7 @@ class MailboxStore:
 
     def _apply(self, ctx: Context, plan: SetPlan, writer: Writer, result: SetResult) -> mailboxes.Outcome:
         present = mailboxes.load(ctx.account.key, ctx.principal.key, ctx.account.is_personal)
+        served = _served(ctx, plan)
         updates: dict[int, Node] = {}
         for wire, update in plan.updates.items():
             key = decode("m", wire)
@@ -132,7 +135,8 @@ class MailboxStore:
                 result.not_updated[wire] = SetError("notFound")
                 continue
             try:
-                updates[key] = _node(update.apply(_wire_view(present[key])), present[key])
+                current = {**_wire_view(present[key]), **served.get(key, {})}
+                updates[key] = _node(update.apply(current), present[key])
             except SetErrorException as refusal:
                 result.not_updated[wire] = refusal.error
         destroys: dict[int, str] = {}
@@ -169,6 +173,13 @@ class MailboxStore:
 
 def _rows(ctx: Context, keys: list[int] | None = None) -> dict[int, MailboxRow]:
     return queries.rows(ctx.account.key, ctx.principal.key, ctx.account.is_personal, keys)
+
+
+def _served(ctx: Context, plan: SetPlan) -> dict[int, dict[str, Json]]:
+    """What only the server sets, as it is now, of the mailboxes for which an update names any of it."""
+    named = [decode("m", wire) for wire, update in plan.updates.items() if not update.touched.isdisjoint(_SERVED)]
+    rows = _rows(ctx, [key for key in named if key is not None]) if named else {}
+    return {key: {name: _READERS[name](row, ctx) for name in _SERVED} for key, row in rows.items()}
 
 
 def _renamed_since(ctx: Context, modseq: int, wires: Any) -> bool:
@@ -246,7 +257,7 @@ def _node(given: Mapping[str, Json], was: Node | None) -> Node:
 def _report(ctx: Context, outcome: mailboxes.Outcome, destroys: set[int], result: SetResult) -> None:
     rows = _rows(ctx, list(outcome.created.values())) if outcome.created else {}
     for cid, key in outcome.created.items():
-        names = ("id", *COUNTS, "myRights", "isSubscribed")
+        names = (*_SERVED, "isSubscribed")
         result.created[cid] = {name: _READERS[name](rows[key], ctx) for name in names}
     result.updated.update({encode("m", key): None for key in outcome.updated})
     result.destroyed.extend(encode("m", key) for key in outcome.destroyed)

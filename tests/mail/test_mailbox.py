@@ -56,6 +56,22 @@ def test_two_mailboxes_can_swap_their_names_in_one_call(alice):  # noqa: F811
 
 
 @pytest.mark.rfc(8620, "5.3")
+def test_a_whole_mailbox_is_a_patch_too(alice):  # noqa: F811
+    box = names(alice)["Inbox"]
+
+    same = rename(alice, **{box["id"]: box})
+    renamed = rename(alice, **{box["id"]: {**box, "sortOrder": 7}})
+    counted = rename(alice, **{box["id"]: {"totalEmails": box["totalEmails"] + 1}})
+
+    assert same["notUpdated"] is None
+    assert same["newState"] == same["oldState"]
+    assert renamed["notUpdated"] is None
+    assert names(alice)["Inbox"]["sortOrder"] == 7
+    assert counted["notUpdated"][box["id"]]["type"] == "invalidProperties"
+    assert counted["notUpdated"][box["id"]]["properties"] == ["totalEmails"]
+
+
+@pytest.mark.rfc(8620, "5.3")
 def test_three_roles_can_be_rotated_in_one_call(alice):  # noqa: F811
     junk, trash, sent = (alice.mailbox(role) for role in ("junk", "trash", "sent"))
 
