@@ -17,6 +17,9 @@ from jmap.protocol.ports import AccountInfo, Principal
 BURST = 4
 """Slices of a download that are read at once."""
 
+MAX_QUERY_FIELDS = 20
+"""Fields in the query of a download URL; the template has one."""
+
 
 @dataclass(slots=True)
 class BlobPath:
@@ -64,10 +67,9 @@ def open_download(principal: Principal, path: BlobPath, head: Head) -> tuple[tra
     found = service.find(principal, account, path.blob_id)
     if found is None:
         raise Problem(404, "There is no such blob in this account, or you may not see it.")
-    query = parse_qs(head.query, keep_blank_values=True, max_num_fields=20)
     download = transfer.download(
         found,
-        type=query.get("type", query.get("accept", [""]))[0],
+        type=asked_type(head.query),
         name=path.name,
         method=head.method,
         range=head.optional(b"range"),
@@ -80,6 +82,25 @@ def open_download(principal: Principal, path: BlobPath, head: Head) -> tuple[tra
     except BaseException:
         download.close()
         raise
+
+
+def asked_type(query: str) -> str:
+    """The type that a download's URL asks for, empty for none.
+
+    A plus sign in the name of the type is one, also where the client has not escaped it (``image/svg+xml``).
+    """
+    given = parse_qs(query, keep_blank_values=True)
+    essence, semicolon, parameters = given.get("type", given.get("accept", [""]))[0].partition(";")
+    return essence.strip().replace(" ", "+") + semicolon + parameters
+
+
+def _asked_type(query: str) -> str:
+    """The media type that a download URL asks for, empty without one. Raises Problem 400."""
+    try:
+        fields = parse_qs(query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
+    except ValueError:
+        raise Problem(400, "The query of the URL has too many fields.") from None
+    return fields.get("type", fields.get("accept", [""]))[0]
 
 
 def read_some(octets: Iterator[bytes]) -> bytes:

@@ -89,6 +89,28 @@ def test_a_download_has_the_octets_the_type_and_the_name(client: httpx.Client, p
 
 
 @pytest.mark.rfc(8620, "6.2")
+@pytest.mark.parametrize(
+    ("query", "answered"),
+    [
+        ("type=image%2Fsvg%2Bxml", "image/svg+xml"),
+        ("type=image/svg+xml", "image/svg+xml"),
+        ("type=text%2Fhtml%3B+charset%3Dutf-8", "text/html; charset=utf-8"),
+        ("type=text/plain;charset=utf-8", "text/plain;charset=utf-8"),
+        ("&".join(["other=1"] * 40) + "&type=text/plain", "text/plain"),
+    ],
+)
+def test_the_type_is_the_one_asked_for_however_it_is_escaped(
+    client: httpx.Client, person: Person, query: str, answered: str
+) -> None:
+    blob_id = upload(client, person.account, b"0123456789").json()["blobId"]
+
+    response = client.get(f"/jmap/download/{person.account}/{blob_id}/x?{query}")
+
+    assert response.status_code == 200
+    assert response.headers["content-type"] == answered
+
+
+@pytest.mark.rfc(8620, "6.2")
 def test_a_download_is_never_compressed_and_takes_any_accept(edge: Edge, person: Person) -> None:
     headers = {"X-Forwarded-For": "203.0.113.5", "Accept-Encoding": "gzip", "Accept": "image/png"}
     with edge.client(person, address="127.0.0.2") as client:
