@@ -74,18 +74,22 @@ def _claim(user_id: Any, account_id: int, blob: Blob, type: str, quota: int) -> 
     with writing(account_id):
         service.pin(blob.pk)
         key = sql.claim(account_id, user_id, blob.pk, type, now)
-        evicted = _over_quota(sql.unreferenced_uploads(account_id, user_id), key, quota)
-        if evicted:
-            Upload.objects.filter(pk__in=evicted).delete()
+        if sql.add_to_tally(account_id, user_id, blob.size) > quota:
+            evicted, kept = _over_quota(sql.unreferenced_uploads(account_id, user_id), key, quota)
+            if evicted:
+                Upload.objects.filter(pk__in=evicted).delete()
+            sql.set_tally(account_id, user_id, kept)
     return Upload(pk=key, account_id=account_id, user_id=user_id, blob=blob, type=type, uploaded_at=now)
 
 
-def _over_quota(newest_first: list[tuple[int, int]], newest: int, quota: int) -> list[int]:
-    """The uploads that do not fit beside the newer ones."""
-    total = 0
+def _over_quota(newest_first: list[tuple[int, int]], newest: int, quota: int) -> tuple[list[int], int]:
+    """The uploads that do not fit beside the newer ones, and the octets of those that do."""
+    total = kept = 0
     evicted = []
     for key, size in newest_first:
         total += size
         if total > quota and key != newest:
             evicted.append(key)
-    return evicted
+        else:
+            kept += size
+    return evicted, kept

@@ -1,7 +1,7 @@
 """The tables of the core: accounts and who may enter them, credentials, states, tombstones, blobs."""
 
 from jmap.models.account import Account, AccountAccess, TypeState
-from jmap.models.blob import Blob, BlobHold, Upload
+from jmap.models.blob import Blob, BlobHold, Upload, UploadTally
 from jmap.models.credential import Credential
 from jmap.models.history import HistoryMark
 from jmap.models.tracked import Tombstone, TrackedModel
@@ -17,4 +17,5 @@ __all__ = [
     "TrackedModel",
     "TypeState",
     "Upload",
+    "UploadTally",
 ]

@@ -64,6 +64,21 @@ class Upload(models.Model):
         return f"{self.blob} by {self.user}"
 
 
+class UploadTally(models.Model):
+    """At most how many octets of a user's uploads nothing refers to: what was uploaded since they were last
+    counted, and
+    what that count gave. It spares counting them at every upload.
+    """
+
+    pk = models.CompositePrimaryKey("account_id", "user_id")
+    account = models.ForeignKey(Account, models.CASCADE, related_name="+", db_index=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    octets = models.PositiveBigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.user_id} in {self.account_id}: {self.octets}"
+
+
 class BlobHold(models.Model):
     """While one of these has not expired, no octets are deleted: a backup copies the database first, then the blobs."""
 

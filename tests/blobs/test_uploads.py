@@ -6,6 +6,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from jmap.blobs import service, uploads
@@ -151,3 +153,13 @@ def test_what_was_collected_between_storing_and_claiming_is_stored_again(
 
     assert len(pins) == 2
     assert service.read(upload.blob) == b"octets"
+
+
+@pytest.mark.own("an upload costs the same however many were made before")
+def test_uploads_are_not_counted_anew_below_the_quota(account: Account, ann: Person) -> None:
+    send(ann, account, b"one")
+
+    with CaptureQueriesContext(connection) as seen:
+        send(ann, account, b"two")
+
+    assert not [query for query in seen.captured_queries if "ORDER BY u.uploaded_at" in query["sql"]]
