@@ -17,6 +17,8 @@ urlpatterns = [
     path("api", ApiView.as_view(), name="api"),
     path("upload/<str:account_id>/", UploadView.as_view(), name="upload"),
     re_path(
-        r"^download/(?P<account_id>[^/]+)/(?P<blob_id>[^/]+)/(?P<name>.*)$", DownloadView.as_view(), name="download"
+        r"^download/(?P<account_id>[^/]+)/(?P<blob_id>[^/]+)/(?P<name>[\s\S]*)\Z",
+        DownloadView.as_view(),
+        name="download",
     ),
 ]
