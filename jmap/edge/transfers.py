@@ -17,9 +17,6 @@ from jmap.protocol.ports import AccountInfo, Principal
 BURST = 4
 """Slices of a download that are read at once."""
 
-MAX_QUERY_FIELDS = 20
-"""Fields in the query of a download URL; the template has one."""
-
 
 @dataclass(slots=True)
 class BlobPath:
@@ -92,15 +89,6 @@ def asked_type(query: str) -> str:
     given = parse_qs(query, keep_blank_values=True)
     essence, semicolon, parameters = given.get("type", given.get("accept", [""]))[0].partition(";")
     return essence.strip().replace(" ", "+") + semicolon + parameters
-
-
-def _asked_type(query: str) -> str:
-    """The media type that a download URL asks for, empty without one. Raises Problem 400."""
-    try:
-        fields = parse_qs(query, keep_blank_values=True, max_num_fields=MAX_QUERY_FIELDS)
-    except ValueError:
-        raise Problem(400, "The query of the URL has too many fields.") from None
-    return fields.get("type", fields.get("accept", [""]))[0]
 
 
 def read_some(octets: Iterator[bytes]) -> bytes:
