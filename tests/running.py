@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -9,6 +10,9 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
 
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 60
@@ -42,6 +46,22 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextlib.contextmanager
+def own_database(folder: Path, name: str) -> Iterator[str]:
+    """The URL of a database for one site, of the kind that the suite runs on; it goes with the block."""
+    if os.environ.get("TEST_DATABASE") != "postgres":
+        yield f"sqlite:///{folder / 'site.sqlite3'}"
+        return
+    server = urlsplit(os.environ["TEST_POSTGRES_URL"])
+    database = f"jmap_{name}_{secrets.token_hex(4)}"
+    with psycopg.connect(urlunsplit(server), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {database} TEMPLATE template0")
+        try:
+            yield urlunsplit(server._replace(path=f"/{database}"))
+        finally:
+            connection.execute(f"DROP DATABASE {database} WITH (FORCE)")
 
 
 @contextlib.contextmanager

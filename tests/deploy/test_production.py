@@ -3,7 +3,6 @@
 import contextlib
 import datetime
 import os
-import secrets
 import ssl
 import subprocess
 import sys
@@ -12,14 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
-import psycopg
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.running import ROOT, environment, free_port, manage, process
+from tests.running import ROOT, environment, free_port, manage, own_database, process
 
 ADDRESS, PASSWORD = "ada@example.org", "cedar-lantern-mist-4"
 PASSWORDS = {"SETUP_ADMIN_PASSWORD": "plum-anchor-violet-9", "SETUP_MAILBOX_PASSWORD": PASSWORD}
@@ -58,22 +56,6 @@ def make_certificate(folder: Path) -> tuple[Path, Path]:
     return paths
 
 
-@contextlib.contextmanager
-def database_url(folder: Path) -> Iterator[str]:
-    """A database of its own, of the kind that the suite runs on."""
-    server = os.environ.get("TEST_POSTGRES_URL", "")
-    if os.environ.get("TEST_DATABASE") != "postgres":
-        yield f"sqlite:///{folder / 'site.sqlite3'}"
-        return
-    name = f"jmap_deploy_{secrets.token_hex(4)}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-        try:
-            yield f"{server.rpartition('/')[0]}/{name}"
-        finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
 def procfile() -> dict[str, str]:
     """The commands of the Procfile by the name of the process."""
     lines = (ROOT / "deploy" / "Procfile").read_text().splitlines()
@@ -99,7 +81,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     certificate, key = make_certificate(folder)
     web, tls, plain = free_port(), free_port(), free_port()
     with contextlib.ExitStack() as stack:
-        url = stack.enter_context(database_url(folder))
+        url = stack.enter_context(own_database(folder, "deploy"))
         variables = environment(
             folder / "data", DATABASE_URL=url, SERVER="uvicorn", WORKERS="2", PORT=str(web),
             ALLOWED_HOSTS="localhost", TRUSTED_PROXIES="127.0.0.1",
