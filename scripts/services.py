@@ -49,9 +49,7 @@ class Program:
 
 
 PROGRAMS = {
-    "postgres": Program(
-        ("postgresql-15",), ("usr/lib/postgresql/15/bin/postgres", "usr/lib/postgresql/15/bin/initdb")
-    ),
+    "postgres": Program(("postgresql-15",), ("usr/lib/postgresql/15/bin/postgres", "usr/lib/postgresql/15/bin/initdb")),
     "redis": Program(("redis-server", "redis-tools"), ("usr/bin/redis-server",)),
     "nginx": Program(("nginx",), ("usr/sbin/nginx",)),
     # Browser and driver are of one version only when both come from one place; without fonts no page is drawn.
