@@ -117,7 +117,19 @@ class Library:
         chance = random.Random(7)
         own = [word for _, tongue in TONGUES.values() for word in tongue]
         sample = [*chance.sample(own, words // 2), *chance.sample(LATIN, words // 4), "rare7word", "RARE12WORD"]
-        sample += ["orchard", "ivan.petrov@volga.example", "naive", "データ", "pdf", "xylophonist", "lan", "changed"]
+        sample += [
+            "orchard",
+            "ivan.petrov@volga.example",
+            "naive",
+            "データ",
+            "pdf",
+            "xylophonist",
+            "lan",
+            "changed",
+            "lodz",
+            "strasse",
+            "offnung",
+        ]
         readable = {key: made.fields for key, made in self.made.items() if made.fields is not None}
         hits = 0
         for word in sample:
