@@ -105,8 +105,9 @@ def locate(wanted: Program, root: Path) -> dict[str, str]:
 
 def library_path() -> dict[str, str]:
     """The environment in which programs of the private folder find their libraries."""
-    folders = [str(path) for path in (prefix() / "root" / "usr" / "lib").glob("*-linux-gnu*")]
-    folders += [str(path) for path in (prefix() / "root" / "lib").glob("*-linux-gnu*")]
+    # Libraries of PulseAudio look for one of their own at an absolute path, which is not ours.
+    places = ("usr/lib/*-linux-gnu*", "lib/*-linux-gnu*", "usr/lib/*-linux-gnu*/pulseaudio")
+    folders = [str(path) for place in places for path in (prefix() / "root").glob(place)]
     return {"LD_LIBRARY_PATH": ":".join(folders)} if folders else {}
 
 
