@@ -76,7 +76,7 @@ def replay(chance: Random, steps: int, questions: int, looks: int) -> None:
 @pytest.mark.rfc(8620, "5.6")
 @pytest.mark.rfc(8621, "2.4")
 @pytest.mark.rfc(8621, "4.5")
-@settings(max_examples=20, **RELAXED)
+@settings(max_examples=8, **RELAXED)
 @given(chance=st.randoms(use_true_random=False), steps=st.integers(4, 16))
 def test_every_older_state_leads_to_what_is_there_now(chance: Random, steps: int) -> None:
     replay(chance, steps, questions=5, looks=3)
@@ -84,7 +84,7 @@ def test_every_older_state_leads_to_what_is_there_now(chance: Random, steps: int
 
 @pytest.mark.rfc(8620, "5.2")
 @pytest.mark.rfc(8620, "5.6")
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_long_history_can_be_replayed_from_its_moments(seed: int) -> None:
     replay(Random(seed), steps=40, questions=6, looks=4)
 
@@ -92,6 +92,15 @@ def test_a_long_history_can_be_replayed_from_its_moments(seed: int) -> None:
 @pytest.mark.scale
 @pytest.mark.rfc(8620, "5.2")
 @pytest.mark.rfc(8620, "5.6")
-@pytest.mark.parametrize("seed", range(100, 130))
+@settings(max_examples=100, **RELAXED)
+@given(chance=st.randoms(use_true_random=False), steps=st.integers(4, 20))
+def test_every_older_state_of_many_histories_leads_to_what_is_there_now(chance: Random, steps: int) -> None:
+    replay(chance, steps, questions=5, looks=3)
+
+
+@pytest.mark.scale
+@pytest.mark.rfc(8620, "5.2")
+@pytest.mark.rfc(8620, "5.6")
+@pytest.mark.parametrize("seed", range(100, 120))
 def test_many_long_histories_can_be_replayed_from_their_moments(seed: int) -> None:
     replay(Random(seed), steps=120, questions=10, looks=8)
