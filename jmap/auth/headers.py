@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 import binascii
-import unicodedata
 from dataclasses import dataclass
+
+from jmap.protocol.normalization import normalize
 
 REALM = "JMAP"
 
@@ -51,4 +52,4 @@ def parse(header: bytes) -> Basic | Bearer | None:
     name, colon, password = pair.partition(":")
     if not colon or "\0" in pair:
         return None
-    return Basic(unicodedata.normalize("NFC", name), password)
+    return Basic(normalize("NFC", name), password)

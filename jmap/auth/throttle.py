@@ -11,11 +11,11 @@ Rules kept here:
 from __future__ import annotations
 
 import ipaddress
-import unicodedata
 from dataclasses import dataclass
 
 from jmap.limits import LimitStore, Rate, limit_store
 from jmap.limits.stores import limit_options
+from jmap.protocol.normalization import normalize
 
 DAY = 86_400
 
@@ -47,7 +47,7 @@ def attempt(name: str, address: str, *, of_name: bool = True) -> Attempt:
     """Count a log-in with the user's password, against the name too unless told otherwise. Raises TooManyFailures."""
     options, store = limit_options(), limit_store()
     network = network_of(address)
-    folded = unicodedata.normalize("NFKC", name).casefold()
+    folded = normalize("NFKC", name).casefold()
     pair = f"login {folded} {network}"
     period = options.failed_logins_period
     if store.knows(pair):

@@ -7,8 +7,9 @@ Rules kept here:
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable
+
+from jmap.protocol.normalization import normalize
 
 _ASCII_UPPER = {lower: lower - 32 for lower in range(ord("a"), ord("z") + 1)}
 
@@ -33,7 +34,7 @@ def unicode_casemap_key(text: str) -> bytes:
     """i;unicode-casemap: each character to titlecase, then decomposed as far as it goes (RFC 5051 §2)."""
     if text.isascii():
         return text.upper().encode()
-    prepared = unicodedata.normalize("NFKD", "".join(map(_titlecase, text)))
+    prepared = normalize("NFKD", "".join(map(_titlecase, text)))
     return prepared.encode("utf-8", "surrogatepass")
 
 

@@ -17,8 +17,9 @@ from html import escape
 from itertools import accumulate, islice
 from typing import NamedTuple
 
+from jmap.protocol.normalization import combines
 from mail.search.query import Term, TextQuery
-from mail.search.tokenizer import IN_RUN, MAX_TEXT, MAX_WORD, RUN_SCRIPTS, clusters, combines, fold, fold_with_offsets
+from mail.search.tokenizer import IN_RUN, MAX_TEXT, MAX_WORD, RUN_SCRIPTS, clusters, fold, fold_with_offsets
 
 PREVIEW_OCTETS = 255
 """The most that a preview may take (RFC 8621 §5)."""

@@ -19,6 +19,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from jmap.protocol.normalization import combines, normalize
+
 TOKENIZER_VERSION = 1
 """Goes up whenever the same message would give other tokens."""
 
@@ -121,7 +123,7 @@ def fold(text: str) -> str:
     """The text as search sees it: folded words with spaces between them; the length may differ."""
     if text.isascii():
         return text.translate(_ASCII_FOLDING)
-    return unicodedata.normalize("NFKC", text).translate(_FOLDING)
+    return normalize("NFKC", text).translate(_FOLDING)
 
 
 def fold_with_offsets(text: str) -> tuple[str, Sequence[int]]:
@@ -148,11 +150,6 @@ def clusters(text: str) -> Iterator[tuple[int, int]]:
             start = index
     if text:
         yield start, len(text)
-
-
-def combines(character: str) -> bool:
-    """Whether a character belongs to the one before it."""
-    return unicodedata.category(character)[0] == "M" or "\u1160" <= character <= "\u11ff" or character in "\uff9e\uff9f"
 
 
 # --- Words ------------------------------------------------------------------------------------------------------------

@@ -96,3 +96,14 @@ def test_a_megabyte_of_different_words_takes_linear_time() -> None:
     message_tokens(SearchFields(body=(text,)))
 
     assert time.process_time() - start < 3
+
+
+@pytest.mark.own("no message keeps a processor busy")
+def test_accents_without_end_are_folded_in_linear_time():
+    text = "e" + "\u0301\u0323" * 100_000
+
+    begun = time.process_time()
+    folded, offsets = fold(text), fold_with_offsets(text)
+
+    assert time.process_time() - begun < 2
+    assert folded == offsets[0] == "e"
