@@ -54,7 +54,7 @@ PROGRAMS = {
     "nginx": Program(("nginx",), ("usr/sbin/nginx",)),
     # Browser and driver are of one version only when both come from one place; without fonts no page is drawn.
     "browser": Program(
-        ("chromium", "chromium-common", "chromium-driver", "fontconfig-config", "fonts-dejavu-core"),
+        ("chromium", "chromium-common", "chromium-driver", "fonts-dejavu-core"),
         ("usr/lib/chromium/chromium", "usr/bin/chromedriver"),
     ),
 }

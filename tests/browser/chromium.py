@@ -129,7 +129,8 @@ def chromium(folder: Path) -> Iterator[Browser]:
     """A browser with a new profile in the folder, for the time of a block."""
     binary, driver = os.environ.get("TEST_CHROMIUM"), os.environ.get("TEST_CHROMEDRIVER")
     if not binary or not driver:
-        pytest.skip(os.environ.get("TEST_BROWSER_MISSING") or "TEST_CHROMIUM names no browser: run `make test-all`")
+        missing = os.environ.get("TEST_BROWSER_MISSING", "TEST_CHROMIUM names none, see `make test-all`")
+        pytest.skip(f"no browser: {missing}")
     downloads = folder / "downloads"
     downloads.mkdir()
     options = ChromeOptions()
