@@ -61,15 +61,24 @@ def request_rate() -> Rate:
     return Rate(options.requests, options.requests_period)
 
 
-@register
+@register(deploy=True)
 def name_the_store(**kwargs: Any) -> list[CheckMessage]:
-    """System check: say which limit store is in force."""
+    """System check (``check --deploy``): say which limit store is in force."""
+    if limit_options.parse()[1] or store_can_be_used():
+        return []
+    return [Info(f"Limits are counted in {limit_store().describe()}.", id="jmap_core.I001")]
+
+
+@register
+def store_can_be_used(**kwargs: Any) -> list[CheckMessage]:
+    """System check: refuse a limit store that cannot count."""
     if limit_options.parse()[1]:
         return []
     try:
-        return [Info(f"Limits are counted in {limit_store().describe()}.", id="jmap_core.I001")]
+        limit_store().describe()
     except OSError as error:
         return [Error(f"The file that counts limits cannot be used: {error}.", id="jmap_core.E002")]
+    return []
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:

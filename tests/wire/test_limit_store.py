@@ -15,7 +15,7 @@ import pytest
 from jmap.limits.files import FileLimitStore
 from jmap.limits.memory import MemoryLimitStore
 from jmap.limits.ports import LimitStore, Rate, spend
-from jmap.limits.stores import name_the_store
+from jmap.limits.stores import name_the_store, store_can_be_used
 from tests.running import ROOT
 
 
@@ -206,4 +206,4 @@ def test_a_file_that_cannot_be_used_is_an_error_of_the_check(settings: Any, tmp_
     (tmp_path / "plain").write_text("no folder")
     settings.JMAP = {**settings.JMAP, "LIMITS": {"FILE": str(tmp_path / "plain" / "limits")}}
 
-    assert [message.id for message in name_the_store()] == ["jmap_core.E002"]
+    assert [message.id for message in store_can_be_used()] == ["jmap_core.E002"]

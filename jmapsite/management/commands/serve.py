@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connections
 from django.utils.translation import gettext as _
 
+from jmap.limits import limit_store
 from jmapsite import server
 from jmapsite.demo import Demo, ensure_demo
 from jmapsite.environment import is_loopback
@@ -42,6 +43,7 @@ class Command(BaseCommand):
             self.say(_("Answers to the host names %(names)s.") % {"names": ", ".join(settings.ALLOWED_HOSTS)})
         self.say(_("JMAP session: %(url)s") % {"url": session_url})
         self.say(_("Admin:        %(url)s") % {"url": admin_url})
+        self.say(_("Limits are counted in %(store)s.") % {"store": limit_store().describe()})
         self.say(_("Serving with %(server)s; stop with Ctrl-C.") % {"server": settings.SERVER})
         connections.close_all()
         sys.stdout.flush()
