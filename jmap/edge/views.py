@@ -161,6 +161,7 @@ class ApiView(ResourceView):
     def post(self, request: Request) -> HttpResponse:
         """The Response to a Request."""
         endpoint.require_json(self.asked)
+        _require_length(request, self.asked)
         bound = limits()
         lease, rate = gate.enter_api(self.verified.user_key, bound.max_concurrent_requests)
         try:
@@ -180,6 +181,7 @@ class UploadView(ResourceView):
 
     def post(self, request: Request, account_id: str) -> HttpResponse:
         """Keep what is sent."""
+        _require_length(request, self.asked)
         bound = limits()
         lease = gate.enter_upload(self.verified.user_key, bound.max_concurrent_upload)
         try:
@@ -279,6 +281,13 @@ def head_of(request: HttpRequest) -> Head:
     )
     request.jmap_head = head  # type: ignore[attr-defined]
     return head
+
+
+def _require_length(request: Request, head: Head) -> None:
+    """Refuse a body of unknown length where Django would take it for an empty one, as it does under WSGI."""
+    is_blind = not isinstance(request._request, ASGIRequest) and b"transfer-encoding" in head.headers
+    if is_blind and not head.text(b"content-length"):
+        raise Problem(411, "This server takes a body only with its length.")
 
 
 def _read(request: HttpRequest, most: int) -> bytes:

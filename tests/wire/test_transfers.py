@@ -179,6 +179,16 @@ def test_an_upload_past_the_limit_is_refused(client: httpx.Client, person: Perso
         assert growing.json()["limit"] == "maxSizeUpload"
 
 
+@pytest.mark.rfc(8620, "6.1")
+def test_an_upload_of_unknown_length_is_kept_whole_or_refused(client: httpx.Client, person: Person, edge: Edge) -> None:
+    response = upload(client, person.account, iter([b"01234", b"56789"]))
+
+    if edge.streams:
+        assert response.json()["size"] == 10
+    else:
+        assert response.status_code == 411
+
+
 @pytest.mark.rfc(8620, "6")
 def test_a_hundred_megabytes_pass_without_being_held(edge: Edge, client: httpx.Client, person: Person) -> None:
     upload(client, person.account, b"warm")
