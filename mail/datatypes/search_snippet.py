@@ -25,7 +25,7 @@ from mail.datatypes.email import Email
 from mail.datatypes.email_body import Message
 from mail.mime.body import text_of
 from mail.mime.index import Part
-from mail.mime.text import html_to_text
+from mail.mime.text import html_to_searchable_text
 from mail.queries.sql import email_rows
 from mail.queries.sql.email_rows import Columns, EmailRow
 from mail.search.query import TextQuery, parse
@@ -103,5 +103,5 @@ def _joined(message: Message, parts: Sequence[Part]) -> str:
     for part in parts:
         if part.type.startswith("text/"):
             value = text_of(message.octets(), part)[0]
-            texts.append(html_to_text(value) if part.type == "text/html" else value)
+            texts.append(html_to_searchable_text(value) if part.type == "text/html" else value)
     return "\n".join(texts)

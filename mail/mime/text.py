@@ -36,6 +36,8 @@ _SEPARATORS: dict[str | None, str] = {
     for spelling in (name, name.upper(), f"/{name}", f"/{name.upper()}")
 }
 _VOID = frozenset(("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "wbr"))
+_DESCRIBES = re.compile(r"\s(?:alt|title)\s?=", re.IGNORECASE)
+_DESCRIPTION = re.compile(r"\s(?:alt|title)\s?=\s?(?:\"([^\"<]*+)\"|'([^'<]*+)'|([^\s\"'<>]++))", re.IGNORECASE)
 _LONG_REFERENCE = re.compile(r"&#(?:x[0-9a-f]{8,}|[0-9]{8,});?", re.IGNORECASE)
 
 _HIDDEN_BEFORE = re.compile(r"(?:(?P<style>visibility\s{0,9}:)\s{0,9}|\s)\Z")
@@ -52,7 +54,29 @@ def html_to_text(html: str) -> str:
 
     An element that hides its content and is never closed hides nothing, so that no text is lost to a broken tag.
     """
-    html = " ".join(_without_hidden(html).split())
+    return _visible(_flowing(html))
+
+
+def html_to_searchable_text(html: str) -> str:
+    """The same, and after it a line for each thing that an `alt` or `title` attribute tells (RFC 8621 §4.4.1)."""
+    html = _flowing(html)
+    text = _visible(html)
+    if _DESCRIBES.search(html) is None:
+        return text
+    told = dict.fromkeys(
+        " ".join(unescape(_LONG_REFERENCE.sub("\ufffd", one[1] or one[2] or one[3])).split())
+        for tag in _MARKUP.finditer(html)
+        if tag[1] is not None
+        for one in _DESCRIPTION.finditer(tag[0])
+    )
+    return "\n".join(line for line in (text, *told) if line)
+
+
+def _flowing(html: str) -> str:
+    return " ".join(_without_hidden(html).split())
+
+
+def _visible(html: str) -> str:
     # Splitting at tags gives text, name of the tag, name of a dropped element, and again text.
     pieces: list[str | None] = _MARKUP.split(html)
     names = pieces[1::3]

@@ -21,7 +21,7 @@ from itertools import pairwise
 
 from jmap.protocol.normalization import combines, normalize
 
-TOKENIZER_VERSION = 1
+TOKENIZER_VERSION = 2
 """Goes up whenever the same message would give other tokens."""
 
 MAX_WORD = 64
@@ -52,7 +52,8 @@ Segments = Sequence[str]
 class SearchFields:
     """The searchable text of a message, decoded: headers per RFC 2047, bodies as a reader sees them.
 
-    An address is one text of its display name and addr-spec. Bodies are all text and HTML parts, HTML as text.
+    An address is one text of its display name and addr-spec; the name of a group is a text too. Bodies are all texts,
+    attached ones after those that are shown, HTML as text.
     """
 
     subject: str = ""

@@ -10,7 +10,7 @@ Rules kept here:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -18,12 +18,12 @@ from typing import Any
 import orjson
 
 from jmap.protocol.collation import unicode_casemap_key
-from mail.mime.body import body_lists, has_attachment, preview, text_of
+from mail.mime.body import has_attachment, preview
 from mail.mime.dates import to_utc
-from mail.mime.index import MIME_VERSION, MessageIndex, Octets, Part, parse
+from mail.mime.index import MIME_VERSION, Octets, parse
 from mail.mime.subject import base_subject, thread_subject
-from mail.mime.text import html_to_text
-from mail.search.tokenizer import TOKENIZER_VERSION, SearchFields, message_tokens
+from mail.search.tokenizer import TOKENIZER_VERSION, message_tokens
+from mail.services.searchable import search_fields
 
 CONTENT_VERSION = MIME_VERSION * 1000 + TOKENIZER_VERSION
 """The version of everything derived here: raised by a better parser or tokenizer, and then derived anew."""
@@ -48,7 +48,6 @@ LINES = (
 
 _KEY_OCTETS = 255
 _MAX_REFERENCES = 200
-_MAX_TEXT_PARTS = 50
 
 
 @dataclass(slots=True)
@@ -76,7 +75,7 @@ def derive(data: Octets) -> Derived:
     return Derived(
         properties="\n".join(orjson.dumps(values.get(name)).decode() for name in LINES),
         index=orjson.dumps(index.to_json()).decode(),
-        tokens=message_tokens(_search_fields(data, index)),
+        tokens=message_tokens(search_fields(data, index)),
         size=index.size,
         sent_at=to_utc(headers.get("sentAt")),
         has_attachment=attached,
@@ -112,29 +111,3 @@ def _first_address(addresses: list[dict[str, str | None]] | None) -> bytes:
     if not addresses:
         return b""
     return sort_key(addresses[0].get("name") or addresses[0].get("email") or "")
-
-
-def _search_fields(data: Octets, index: MessageIndex) -> SearchFields:
-    headers = index.headers
-    return SearchFields(
-        subject=headers.get("subject") or "",
-        from_=_addresses(headers.get("from")),
-        to=_addresses(headers.get("to")),
-        cc=_addresses(headers.get("cc")),
-        bcc=_addresses(headers.get("bcc")),
-        body=tuple(_texts(data, index)),
-        attachment_names=tuple(part.name for part in index.parts if part.name),
-    )
-
-
-def _addresses(addresses: Iterable[dict[str, str | None]] | None) -> tuple[str, ...]:
-    return tuple(f"{one.get('name') or ''} {one.get('email') or ''}".strip() for one in addresses or ())
-
-
-def _texts(data: Octets, index: MessageIndex) -> Iterable[str]:
-    """The texts of all bodies as a reader sees them; attached text files are no bodies."""
-    text, html, _ = body_lists(index)
-    bodies: dict[int, Part] = {id(part): part for part in (*text, *html) if part.type.startswith("text/")}
-    for part in list(bodies.values())[:_MAX_TEXT_PARTS]:
-        value = text_of(data, part)[0]
-        yield html_to_text(value) if part.type == "text/html" else value

@@ -184,8 +184,8 @@ def fold(text: str) -> str:
 
 
 def words_of(text: str) -> list[str]:
-    """The words of a text, in order."""
-    return [word for part in re.findall(r"[^\W_]+", text) for word in fold(part).split()]
+    """The words of a text, in order; emoji stand among them like words."""
+    return [word for part in re.findall("[^\\W_]+|[\U0001f000-\U0001faff]+", text) for word in fold(part).split()]
 
 
 def holds(texts: Iterable[str], word: str) -> bool:

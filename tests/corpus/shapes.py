@@ -228,14 +228,15 @@ def encrypted(dice: Dice, words: Words, file: Attachment) -> Body:
 
 
 def forwarded(dice: Dice, words: Words, file: Attachment) -> Body:
-    """A text and another message, whose words are not this one's."""
+    """A text and another message, whose words are found and are no body of this one."""
     inner = b"From: Inner Author <inner@within.example>\r\nSubject: the nested letter\r\n" + text_part(
         dice, "Only within: xylophonist\n", "us-ascii"
     )
     nested = b"Content-Type: message/rfc822\r\n\r\n" + inner
     octets = multipart(dice, b"mixed", [text_part(dice, words.text, words.charset), nested])
     found = (Attachment(None, "message/rfc822", inner),)
-    return Body(octets, (words.text,), (words.text,), (words.visible,), found, True)
+    visible = (words.visible, "the nested letter", "Only within: xylophonist")
+    return Body(octets, (words.text,), (words.text,), visible, found, True)
 
 
 def with_footer(dice: Dice, words: Words, file: Attachment) -> Body:
@@ -247,7 +248,7 @@ def with_footer(dice: Dice, words: Words, file: Attachment) -> Body:
 
 
 def invitation(dice: Dice, words: Words, file: Attachment) -> Body:
-    """Text, HTML and a calendar entry: the entry is no body."""
+    """Text, HTML and a calendar entry: the entry is no body, yet its words are found."""
     event = Attachment(None, "text/calendar", b"BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nEND:VCALENDAR\r\n")
     parts = [
         text_part(dice, words.text, words.charset),
@@ -255,7 +256,7 @@ def invitation(dice: Dice, words: Words, file: Attachment) -> Body:
         leaf(b"text/calendar; charset=utf-8; method=REQUEST", event.data, "base64"),
     ]
     octets = multipart(dice, b"alternative", parts)
-    return Body(octets, (words.text,), (words.html,), (words.visible,), (event,), True)
+    return Body(octets, (words.text,), (words.html,), (words.visible, event.data.decode()), (event,), True)
 
 
 SHAPES = (

@@ -105,18 +105,37 @@ def test_every_real_message_is_shown_with_every_property_and_header_form(reader:
     checks.show_everything(reader, checks.all_ids(reader))
 
 
-def fields_of(email: dict[str, Any]) -> dict[str, list[str]]:
+def fields_of(reader: Reader, email: dict[str, Any]) -> dict[str, list[str]]:
     """What is searchable of an email, by the names of the filters."""
     fields = {
         name: [f"{one['name'] or ''} {one['email']}" for one in email[name] or ()]
         for name in ("from", "to", "cc", "bcc")
     }
     fields["subject"] = [email["subject"] or ""]
-    bodies = {part["partId"]: part["type"] for part in (*email["textBody"], *email["htmlBody"])}
-    fields["body"] = [
-        _visible(email["bodyValues"][key]["value"], type_) for key, type_ in bodies.items() if type_.startswith("text/")
-    ]
+    fields["body"] = _texts(reader, email)
     return fields
+
+
+def _texts(reader: Reader, email: dict[str, Any]) -> list[str]:
+    """Every text of a message, attached ones too, and the subjects and texts of attached messages."""
+    found: list[str] = []
+    for part in checks.leaves(email["bodyStructure"]):
+        if part["type"].startswith("text/"):
+            found.append(_visible(email["bodyValues"][part["partId"]]["value"], part["type"]))
+        elif part["type"] == "message/rfc822":
+            wanted = ["subject", "bodyStructure", "bodyValues"]
+            answer = reader.call(
+                "Email/parse",
+                blobIds=[part["blobId"]],
+                properties=wanted,
+                bodyProperties=["partId", "blobId", "type", "subParts"],
+                fetchAllBodyValues=True,
+            )
+            for inner in (answer["parsed"] or {}).values():
+                found += [inner["subject"] or "", *_texts(reader, inner)]
+        elif part["type"].startswith("message/"):
+            found.append(reader.octets(part["blobId"]).decode("utf-8", "replace"))
+    return found
 
 
 def _visible(text: str, type_: str) -> str:
@@ -129,7 +148,7 @@ def _visible(text: str, type_: str) -> str:
 
 def finds_what_is_there(reader: Reader, count: int) -> None:
     """Words sampled from what the messages say are found where reading finds them, and nowhere else."""
-    read = {key: fields_of(email) for key, email in checks.emails(reader).items()}
+    read = {key: fields_of(reader, email) for key, email in checks.emails(reader).items()}
     chance = random.Random(3)
     for field in ("from", "to", "subject", "body"):
         texts = [text for fields in read.values() for text in fields[field]]

@@ -12,7 +12,7 @@ from mail.mime.headers import as_date, as_message_ids, as_text, as_urls
 from mail.mime.index import MAX_DEPTH, MAX_HEADER, MAX_PARTS, parse
 from mail.mime.params import parse_parameters
 from mail.mime.subject import base_subject
-from mail.mime.text import html_to_text
+from mail.mime.text import html_to_searchable_text, html_to_text
 
 
 def texts(raw):
@@ -274,6 +274,9 @@ def whole(raw):
         (html_to_text, "<div hidden>"),
         (html_to_text, "<style>"),
         (html_to_text, "<a b='"),
+        (html_to_searchable_text, "<a title='"),
+        (html_to_searchable_text, '<a title=\'" title="'),
+        (html_to_searchable_text, "<img alt=x>"),
     ],
 )
 def test_reading_takes_time_in_proportion_to_length(function, pattern):
