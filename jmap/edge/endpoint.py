@@ -116,6 +116,15 @@ def api_reply(octets: bytes, language: str, rate: Headers) -> Reply:
     return Reply(200, headers, octets)
 
 
+def session_of(principal: UserPrincipal, site: str) -> SessionText:
+    """The Session object of somebody who has an account. Raises Problem 403 for others: clients take an empty list of
+    accounts for lost mail.
+    """
+    if not principal.accounts:
+        raise Problem(403, "You are signed in, but there is no account that you may use.")
+    return sessions.text(principal, site)
+
+
 def session_reply(text: SessionText, head: Head) -> Reply:
     """A Session object as HTTP sends it."""
     headers = [(b"content-type", b"application/json"), NO_STORE, (b"etag", text.etag)]

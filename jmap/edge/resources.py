@@ -26,7 +26,7 @@ UPLOAD_STEP = 4 * STEP
 async def session(exchange: Exchange) -> None:
     """The Session resource (RFC 8620 §2)."""
     exchange.allow("GET", "HEAD")
-    text = await exchange.work(await exchange.verified(), endpoint.sessions.text, exchange.site)
+    text = await exchange.work(await exchange.verified(), endpoint.session_of, exchange.site)
     await exchange.reply(exchange.packed(endpoint.session_reply(text, exchange.head)))
 
 

@@ -149,7 +149,7 @@ class SessionView(ResourceView):
 
     def get(self, request: Request) -> HttpResponse:
         """The Session object."""
-        text = self.work(endpoint.sessions.text, self.asked.site)
+        text = self.work(endpoint.session_of, self.asked.site)
         return self.send(encode.packed(endpoint.session_reply(text, self.asked), self.asked))
 
 

@@ -94,12 +94,16 @@ def test_a_shared_account_stands_after_the_users_own(client: httpx.Client, perso
 
 
 @pytest.mark.rfc(8620, "1.6.2")
-def test_a_destroyed_account_is_gone_at_once(client: httpx.Client, person: Person, clerk: Clerk) -> None:
+def test_a_destroyed_account_is_gone_at_once_and_nobody_is_shown_an_empty_list(
+    client: httpx.Client, person: Person, clerk: Clerk
+) -> None:
     client.get("/jmap/session")
 
     clerk.close_account(name=person.name)
 
-    assert client.get("/jmap/session").json()["accounts"] == {}
+    answer = client.get("/jmap/session")
+    assert answer.status_code == 403
+    assert "no account" in answer.json()["detail"]
 
 
 @pytest.mark.rfc(8620, "2")
