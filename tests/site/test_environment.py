@@ -94,7 +94,11 @@ def test_postgresql_keeps_connections_and_prepares_statements() -> None:
 
     assert (config["HOST"], config["PORT"], config["NAME"]) == ("db.example", 5433, "mail")
     assert config["CONN_MAX_AGE"] is None
-    assert config["OPTIONS"] == {"server_side_binding": True, "prepare_threshold": 5}
+    assert config["OPTIONS"] == {
+        "server_side_binding": True,
+        "prepare_threshold": 2,
+        "options": "-c plan_cache_mode=force_generic_plan -c jit=off",
+    }
 
 
 def test_a_transaction_pooler_rules_out_prepared_statements_and_cursors() -> None:
