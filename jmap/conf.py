@@ -40,7 +40,7 @@ class JmapOptions:
     """
 
     max_size_upload: int = option(50_000_000, minimum=1)
-    max_concurrent_upload: int = option(4, minimum=1)
+    max_concurrent_upload: int = option(10, minimum=1)
     max_size_request: int = option(10_000_000, minimum=1)
     max_concurrent_requests: int = option(10, minimum=1)
     max_calls_in_request: int = option(64, minimum=1)

@@ -17,7 +17,7 @@ import orjson
 from jmap.blobs import service
 from jmap.models import Blob
 from mail.mime.decode import Read, decode_range
-from mail.mime.index import MessageIndex, parse
+from mail.mime.index import MessageIndex, Octets, parse
 from mail.mime.index import Part as IndexPart
 from mail.models import EmailContent
 
@@ -57,7 +57,7 @@ def resolve(blob: Blob, part: str) -> MessagePart | None:
     found = _at(_index(blob), int(places[0]))
     if found is None:
         return None
-    source = _stored(blob)
+    source = _reader(service.map(blob))
     for place in places[1:]:
         inner = b"".join(decode_range(source, found))
         found = _at(parse(inner), int(place))
@@ -67,11 +67,7 @@ def resolve(blob: Blob, part: str) -> MessagePart | None:
     return MessagePart(found, source)
 
 
-def _stored(blob: Blob) -> Read:
-    return lambda offset, length: b"".join(service.open_range(blob, offset, offset + length))
-
-
-def _reader(data: bytes) -> Read:
+def _reader(data: Octets) -> Read:
     return lambda offset, length: data[offset : offset + length]
 
 

@@ -35,8 +35,8 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Handler = Callable[["Exchange"], Awaitable[None]]
 
-STEP = 64 * 1024
-"""Octets of a body that are given to the server at once."""
+STEP = 256 * 1024
+"""Octets of a body that are given to the server, or written to disk, at once."""
 
 PATIENCE = 1.5
 """Seconds that a log-in is held rather than refused: a user's own address never waits longer."""

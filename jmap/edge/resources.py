@@ -19,8 +19,6 @@ from jmap.edge.options import limits
 from jmap.edge.problems import Problem, too_large_upload
 
 PREFIX = "/jmap"
-UPLOAD_STEP = 4 * STEP
-"""Octets of an upload that are gathered before they are written to disk in one go."""
 
 
 async def session(exchange: Exchange) -> None:
@@ -67,7 +65,7 @@ async def _take(exchange: Exchange, verified: Verified, account_id: str, limit: 
         raise too_large_upload()
     content_type = exchange.head.optional(b"content-type")
     octets: bytes
-    data, more = await exchange.gather(UPLOAD_STEP)
+    data, more = await exchange.gather(STEP)
     if not more:
         octets = await exchange.work(verified, transfers.whole_upload, account_id, content_type, data, limit)
         return octets
@@ -78,7 +76,7 @@ async def _take(exchange: Exchange, verified: Verified, account_id: str, limit: 
                 await exchange.edge.pool.run(verified.user_key, spool.write, data)
             except Exception as error:
                 raise refusal(error) from error
-            data, more = await exchange.gather(UPLOAD_STEP) if more else (b"", False)
+            data, more = await exchange.gather(STEP) if more else (b"", False)
         octets = await exchange.work(verified, transfers.finish_upload, account_id, content_type, spool)
     return octets
 

@@ -260,6 +260,11 @@ def check_body_properties(names: Iterable[str]) -> None:
 
 def needs_octets(names: Iterable[str]) -> bool:
     """Whether `body_part_json` needs the raw message for these properties."""
+    return _any_header(tuple(names))
+
+
+@lru_cache(maxsize=256)
+def _any_header(names: tuple[str, ...]) -> bool:
     return any(name == "headers" or name.startswith("header:") for name in names)
 
 
@@ -287,6 +292,19 @@ def body_part_json(
     `subParts`, where asked for, are built with the same properties. `data`, the raw message, is needed where
     `needs_octets` says so. Raises ValueError for an unknown property or missing `data`.
     """
+    if properties is DEFAULT_BODY_PROPERTIES:
+        return {
+            "partId": part.part_id,
+            "blobId": None if part.is_multipart else blob_id_of(part),
+            "size": part.size,
+            "name": part.name,
+            "type": part.type,
+            "charset": part.charset,
+            "disposition": part.disposition,
+            "cid": part.cid,
+            "language": part.language,
+            "location": part.location,
+        }
     fields: list[tuple[str, bytes]] = []
     if needs_octets(properties):
         if data is None:
