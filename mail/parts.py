@@ -79,5 +79,7 @@ def _at(index: MessageIndex, place: int) -> IndexPart | None:
 
 def _index(blob: Blob) -> MessageIndex:
     """The stored index where the blob is an email's, otherwise (an uploaded message) one made now."""
-    stored = EmailContent.objects.filter(email__blob_id=blob.pk).values_list("index", flat=True).first()
+    # Any of the emails will do; to ask for the first would have the database walk all of them in order.
+    found = list(EmailContent.objects.filter(email__blob_id=blob.pk).values_list("index", flat=True)[:1])
+    stored = found[0] if found else None
     return parse(service.map(blob)) if stored is None else MessageIndex.from_json(orjson.loads(stored))
