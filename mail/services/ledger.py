@@ -345,9 +345,10 @@ def _settle_mailboxes(writer: Writer, books: _Books) -> None:
 
 def move_trash(writer: Writer, old: int | None, new: int | None) -> None:
     """Count anew what depends on which mailbox is Trash, after its role moved (RFC 8621 §2, unreadThreads)."""
-    if old == new:
+    moved = [key for key in (old, new) if key]
+    if old == new or not Mailbox.objects.filter(pk__in=moved, total_emails__gt=0).exists():
         return
-    sql.recount_unread_threads([key for key in (old, new) if key], new)
+    sql.recount_unread_threads(moved, new)
     sql.set_unread_threads(
         [
             (mailbox, unread, writer.next("Mailbox"))
