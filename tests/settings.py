@@ -46,6 +46,6 @@ if TEST_DATABASE == "sqlite":
     DATABASES["default"]["TEST"] = {"NAME": str(Path(DATA_DIR) / "test.sqlite3")}
 else:
     DATABASES["default"]["TEST"] = {"NAME": f"jmap_test_{os.getpid()}", "TEMPLATE": "template0"}
-    # A test is one transaction, in which nothing is ever analysed: plans kept from when its tables were empty would fill
-    # the run with walks over all rows. Servers that tests start keep their plans as in production.
+    # A test is one transaction, in which nothing is ever analysed: plans kept from when its tables were empty would
+    # walk over all rows. Servers that tests start keep their plans as in production.
     DATABASES["default"]["OPTIONS"]["options"] = "-c plan_cache_mode=auto -c jit=off"
