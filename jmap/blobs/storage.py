@@ -30,7 +30,9 @@ from jmap.blobs.conf import blob_options
 from jmap.blobs.errors import ObjectMissing
 from jmap.conf import jmap_options
 
-SLICE = 256 * 1024
+MAPPED = 256 * 1024
+"""Objects above so many octets are mapped, others read."""
+SLICE = 512 * 1024
 """Octets read at a time, so that a long transfer costs no more memory than a short one."""
 
 
@@ -225,7 +227,7 @@ class FileBlobStore:
         descriptor = self._open(key)
         try:
             size = os.fstat(descriptor).st_size
-            if size > SLICE:
+            if size > MAPPED:
                 return mmap.mmap(descriptor, 0, access=mmap.ACCESS_READ)
             data = os.pread(descriptor, size, 0)
             return data if len(data) == size else self.read(key)

@@ -103,6 +103,11 @@ class Download:
     def __iter__(self) -> Iterator[bytes]:
         return iter(self.body)
 
+    @property
+    def length(self) -> int:
+        """How many octets the body has."""
+        return next((int(value) for name, value in self.headers if name.lower() == "content-length"), 0)
+
     def close(self) -> None:
         """Let go of the object."""
         close: Any = getattr(self.body, "close", None)

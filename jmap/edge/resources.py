@@ -101,10 +101,11 @@ async def _give(exchange: Exchange, verified: Verified, path: transfers.BlobPath
     found, octets, data = await exchange.work(verified, transfers.open_download, path, exchange.head)
     try:
         await exchange.start(found.status, transfers.headers_of(found, common_headers(exchange.head)))
+        left = found.length
         while data:
-            for start in range(0, len(data), STEP):
-                await exchange.put(data[start : start + STEP])
-            data = await exchange.edge.pool.run(verified.user_key, transfers.read_some, octets)
+            await exchange.put(data)
+            left -= len(data)
+            data = await exchange.edge.pool.run(verified.user_key, transfers.read_some, octets) if left > 0 else b""
         await exchange.put(b"", more=False)
     finally:
         found.close()

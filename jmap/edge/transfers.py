@@ -14,8 +14,8 @@ from jmap.edge.http import Head, Headers
 from jmap.edge.problems import Problem
 from jmap.protocol.ports import AccountInfo, Principal
 
-BURST = 4
-"""Slices of a download that are read at once."""
+BURST = 1 << 20
+"""About how many octets of a download are read at once."""
 
 
 @dataclass(slots=True)
@@ -94,9 +94,11 @@ def asked_type(query: str) -> str:
 def read_some(octets: Iterator[bytes]) -> bytes:
     """The next few slices, empty at the end."""
     slices: list[Any] = []
+    size = 0
     for slice_ in octets:
         slices.append(slice_)
-        if len(slices) == BURST:
+        size += len(slice_)
+        if size >= BURST:
             break
     return slices[0] if len(slices) == 1 else b"".join(slices)
 

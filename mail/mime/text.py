@@ -64,7 +64,7 @@ def html_to_searchable_text(html: str) -> str:
     if _DESCRIBES.search(html) is None:
         return text
     told = dict.fromkeys(
-        " ".join(unescape(_LONG_REFERENCE.sub("\ufffd", one[1] or one[2] or one[3])).split())
+        " ".join(unescape(_LONG_REFERENCE.sub("\ufffd", one[1] or one[2] or one[3] or "")).split())
         for tag in _MARKUP.finditer(html)
         if tag[1] is not None
         for one in _DESCRIPTION.finditer(tag[0])

@@ -3,7 +3,7 @@
 import pytest
 
 from mail.mime.subject import base_subject, thread_subject
-from mail.mime.text import html_to_text
+from mail.mime.text import html_to_searchable_text, html_to_text
 
 
 @pytest.mark.own("HTML becomes searchable text in linear time")
@@ -69,3 +69,11 @@ def test_prefixes_that_clients_add_in_other_languages_go_too(prefix):
 @pytest.mark.rfc(8621, "3")
 def test_subjects_of_a_thread_agree_but_for_case_and_white_space():
     assert thread_subject("Re: [list] Hello  World") == thread_subject("hello wORLD") == "helloworld"
+
+
+@pytest.mark.rfc(8621, "4.4.1")
+@pytest.mark.parametrize(
+    "html", ['<img alt="">', "<img alt=''>", "<img alt= >", '<img title="" alt="a cat">', "<a title>x"]
+)
+def test_an_image_that_is_told_of_in_no_words_is_searched_like_any_other(html: str) -> None:
+    assert html_to_searchable_text(html).strip() in {"", "a cat", "x"}
