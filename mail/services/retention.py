@@ -25,7 +25,7 @@ class MailOptions:
     """What mail keeps, and for how long: ``JMAP["MAIL"]``."""
 
     retain_days: int = option(30, minimum=0)
-    """How long a destroyed email can be restored."""
+    """How long a destroyed email is kept, so that it could be restored."""
 
 
 mail_options = OptionsReader(MailOptions, section="MAIL")
