@@ -4,7 +4,14 @@ from importlib import import_module
 
 from django.apps import AppConfig
 
-OPTION_MODULES = ("jmap.conf", "jmap.blobs.conf", "jmap.history", "jmap.limits.stores", "jmap.edge.options")
+OPTION_MODULES = (
+    "jmap.conf",
+    "jmap.blobs.conf",
+    "jmap.history",
+    "jmap.limits.stores",
+    "jmap.edge.options",
+    "jmap.work",
+)
 """Modules that declare options of the setting ``JMAP``; loaded at start so that the checks know every key."""
 
 

@@ -88,6 +88,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "jmap.apps.JmapConfig",
     "mail.apps.MailConfig",
+    "submission.apps.SubmissionConfig",
 ]
 
 MIDDLEWARE = [

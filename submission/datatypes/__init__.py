@@ -1,0 +1,1 @@
+"""The one seam between mail out and the wire: a file a data type, all declared to the registry on import."""
