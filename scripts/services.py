@@ -52,6 +52,7 @@ PROGRAMS = {
     "postgres": Program(("postgresql-15",), ("usr/lib/postgresql/15/bin/postgres", "usr/lib/postgresql/15/bin/initdb")),
     "redis": Program(("redis-server", "redis-tools"), ("usr/bin/redis-server",)),
     "nginx": Program(("nginx",), ("usr/sbin/nginx",)),
+    "dovecot": Program(("dovecot-core", "dovecot-imapd"), ("usr/sbin/dovecot", "usr/lib/dovecot/imap")),
     # Browser and driver are of one version only when both come from one place; without fonts no page is drawn.
     "browser": Program(
         ("chromium", "chromium-common", "chromium-driver", "fonts-dejavu-core"),

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 
 from mail.mime.dates import to_utc
 from mail.mime.headers import as_date, iterate_fields
+from mail.mime.index import Octets
 
 _HEADER_OCTETS = 200_000
 
 
-def from_header(data: bytes) -> datetime | None:
+def from_header(data: Octets) -> datetime | None:
     """The date of the newest Received field, or that of Date, or None; never in the future."""
     received = sent = None
     for name, value in iterate_fields(data, 0, min(len(data), _HEADER_OCTETS)):
@@ -26,3 +27,8 @@ def from_header(data: bytes) -> datetime | None:
 def or_now(found: datetime | None) -> datetime:
     """A date that is always one."""
     return found or datetime.now(UTC)
+
+
+def of_message(data: Octets) -> datetime:
+    """The date that a message's own header tells, otherwise now."""
+    return or_now(from_header(data))

@@ -2,22 +2,31 @@
 
 Rules kept here:
 - Maildir++ sub-folders (``.Lists.Django``) and plain nested folders both become mailboxes; the top is the inbox;
-- the unique name (before ``:2,``) is the key, so that a message whose flags changed meanwhile is not imported twice;
+- folder and unique name (before ``:2,``) are the key, so that a message whose flags changed meanwhile is not imported
+  twice, and one that was copied into a second folder is there twice;
 - the date is the earlier of the file's own and the one in its name: a copy makes files younger, never older;
 - a file that vanishes between listing and reading (a mail program moved it) is looked for under its new name.
 """
 
 from __future__ import annotations
 
+import glob
+import mmap
+import os
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mail.importers.entry import Entry, SourceError, key_of
+from mail.importers.entry import Entry, Folder, SourceError, key_of
+from mail.importers.utf7 import decode
+from mail.mime.index import Octets
 
-_FLAGS = {"S": "$seen", "R": "$answered", "F": "$flagged", "D": "$draft", "P": "$forwarded"}
+FLAGS = {"S": "$seen", "R": "$answered", "F": "$flagged", "D": "$draft", "P": "$forwarded"}
+"""The flags in a file name that a keyword stands for."""
 _TRASHED = "T"
+_MAPPED = 256 * 1024
+"""Files above so many octets are mapped, others read."""
 _TIME = re.compile(r"(\d{9,10})\.")
 
 
@@ -45,27 +54,37 @@ def _folders(root: Path) -> Iterator[tuple[tuple[str, ...], Path]]:
     for path in sorted(child for child in root.rglob("*") if child.is_dir() and is_maildir(child)):
         names: list[str] = []
         for step in path.relative_to(root).parts:
-            names += [_decoded(name) for name in (step[1:].split(".") if step.startswith(".") else [step])]
+            names += [decode(name) for name in (step[1:].split(".") if step.startswith(".") else [step])]
         yield tuple(name for name in names if name), path
 
 
 def _entry(folder: tuple[str, ...], path: Path, file: Path) -> Entry:
     unique, _, info = file.name.partition(":")
     flags = info.removeprefix("2,")
-    keywords = frozenset(_FLAGS[flag] for flag in flags if flag in _FLAGS)
-    where = ("Trash",) if _TRASHED in flags else folder
-    return Entry(key_of("maildir", unique), where, keywords, lambda: _read(path, file), lambda data: _date(file))
+    keywords = frozenset(FLAGS[flag] for flag in flags if flag in FLAGS)
+    where = Folder(("Trash",) if _TRASHED in flags else folder)
+    key = key_of("maildir", *folder, unique)
+    return Entry(key, (where,), keywords, lambda: read(path, file), lambda data: _date(file))
 
 
-def _read(path: Path, file: Path) -> bytes:
+def read(path: Path, file: Path) -> Octets:
+    """The octets of a file of a Maildir, under the name that it has by now."""
     try:
-        return file.read_bytes()
+        return contents(file)
     except FileNotFoundError:
         unique = file.name.partition(":")[0]
         for place in ("cur", "new"):
-            for other in (path / place).glob(f"{unique}*"):
-                return other.read_bytes()
+            for other in (path / place).glob(f"{glob.escape(unique)}*"):
+                return contents(other)
         raise
+
+
+def contents(file: Path) -> Octets:
+    """The octets of a file, mapped where they are many."""
+    with file.open("rb") as opened:
+        if os.fstat(opened.fileno()).st_size <= _MAPPED:
+            return opened.read()
+        return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _date(file: Path) -> datetime:
@@ -76,15 +95,3 @@ def _date(file: Path) -> datetime:
     except FileNotFoundError:
         stamps = stamps or [int(datetime.now(UTC).timestamp())]
     return datetime.fromtimestamp(min(stamps), UTC)
-
-
-def _decoded(name: str) -> str:
-    """Maildir++ names are in IMAP's modified UTF-7."""
-
-    def shifted(match: re.Match[str]) -> str:
-        return f"+{match[1].replace(',', '/')}-".encode().decode("utf-7") if match[1] else "&"
-
-    try:
-        return re.sub(r"&([A-Za-z0-9+,]*)-", shifted, name)
-    except UnicodeDecodeError:
-        return name

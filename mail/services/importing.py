@@ -2,16 +2,18 @@
 
 Rules kept here:
 - octets are stored and parsed outside the transaction; one transaction takes a slice of at most SLICE messages together
-  with its journal, so that a message is there exactly when the journal says so;
+  with its journal, so that a message is there exactly when the journal says so, even where two imports of one source
+  run at a time;
 - what the journal knows is passed over; a message that cannot be read is reported and the others go on;
-- folders become mailboxes: the one with the role or the name that a folder says, otherwise a new one.
+- no more is in memory than a slice: SLICE messages, or those of SLICE_OCTETS and one more.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 
 from django.utils import timezone
@@ -20,87 +22,109 @@ from jmap.blobs import service as blobs
 from jmap.blobs.errors import BlobGone
 from jmap.models import Account
 from jmap.store import Writer, writing
-from mail.importers.entry import Entry
+from mail.importers.entry import Entry, Folder, MessageUnreadable, key_of
+from mail.mime.index import Octets
 from mail.models import ImportedMessage
-from mail.services import emails, mailboxes
+from mail.services import emails
 from mail.services.content import derive
-from mail.services.emails import NewEmail, Placement
-from mail.services.errors import MailError
-from mail.services.mailboxes import Node
+from mail.services.emails import MAX_KEYWORDS, MAX_MAILBOXES, NewEmail, Placement, is_keyword
+from mail.services.folders import Folders
 
 log = logging.getLogger("mail.import")
 
 SLICE = 100
 SLICE_OCTETS = 20_000_000
-
-ROLES_OF_NAMES = {
-    "inbox": "inbox",
-    "archive": "archive",
-    "archives": "archive",
-    "drafts": "drafts",
-    "sent": "sent",
-    "sent items": "sent",
-    "sent mail": "sent",
-    "sent messages": "sent",
-    "trash": "trash",
-    "deleted items": "trash",
-    "deleted messages": "trash",
-    "junk": "junk",
-    "junk e-mail": "junk",
-    "spam": "junk",
-}
-"""What other programs call the mailboxes that have a role here, in lowercase."""
+_TAKEN_OVER = key_of("mailboxes")
+"""What the journal knows the mailboxes of a source by, once they were taken over."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What an import did."""
+    """What an import did; ``notes`` are what could not be taken over as it was, a line each."""
 
     imported: int = 0
     known: int = 0
     failed: int = 0
+    notes: dict[str, None] = field(default_factory=dict)
+
+    def note(self, line: str) -> None:
+        """Remember a line for the person who imports, once."""
+        if line not in self.notes:
+            log.info("%s", line)
+            self.notes[line] = None
+
+    def add(self, other: Tally) -> None:
+        """Count another import with this one."""
+        self.imported += other.imported
+        self.known += other.known
+        self.failed += other.failed
+        self.notes |= other.notes
 
 
 def take_in(
-    account: Account, source: bytes, entries: Iterable[Entry], progress: Callable[[int], None] = lambda count: None
+    account: Account,
+    source: bytes,
+    entries: Iterable[Entry],
+    progress: Callable[[int], object] = lambda count: None,
+    *,
+    folders: Iterable[Folder] = (),
+    adopt: bool = False,
+    tally: Tally | None = None,
 ) -> Tally:
     """Import all entries of a source (32 octets that name it) into an account.
 
-    ``progress`` is called with the number of entries dealt with since it was last called.
+    ``progress`` is called with the number of entries dealt with since it was last called. ``folders`` become mailboxes
+    even where they hold nothing; with ``adopt`` empty mailboxes also take over their order, names and subscriptions.
+    ``tally`` is counted on, so that it tells what was done where this ends with an error. Raises MailError where the
+    account takes no more.
     """
-    tally = Tally()
-    folders = _Folders(account)
+    tally = tally or Tally()
+    places = Folders(account, folders, tally.note)
+    _make_folders(account.pk, source, places, adopt)
     stream = iter(entries)
     while batch := list(islice(stream, SLICE)):
-        fresh = _unknown(account.pk, source, batch)
+        seen = known(account.pk, source, (entry.key for entry in batch))
+        fresh = [entry for entry in batch if entry.key not in seen]
         tally.known += len(batch) - len(fresh)
         progress(len(batch) - len(fresh))
         for loaded in _loaded(fresh, tally):
-            _take_slice(account.pk, source, loaded, folders)
-            tally.imported += len(loaded)
+            _take_slice(account.pk, source, loaded, places, tally)
             progress(len(loaded))
     return tally
 
 
-def _unknown(account_id: int, source: bytes, batch: Sequence[Entry]) -> list[Entry]:
-    known = {
-        bytes(key)
-        for key in ImportedMessage.objects.filter(
-            account_id=account_id, source=source, key__in=[entry.key for entry in batch]
-        ).values_list("key", flat=True)
-    }
-    return [entry for entry in batch if entry.key not in known]
+def known(account_id: int, source: bytes, keys: Iterable[bytes]) -> set[bytes]:
+    """Which of these messages of a source are here already."""
+    found = ImportedMessage.objects.filter(account_id=account_id, source=source, key__in=list(keys))
+    return {bytes(key) for key in found.values_list("key", flat=True)}
 
 
-def _loaded(entries: Iterable[Entry], tally: Tally) -> Iterator[list[tuple[Entry, bytes]]]:
+def knower(account: Account, source: bytes) -> Callable[[Iterable[bytes]], set[bytes]]:
+    """``known`` for one source of one account."""
+    return partial(known, account.pk, source)
+
+
+def _make_folders(account_id: int, source: bytes, places: Folders, adopt: bool) -> None:
+    with writing(account_id) as writer:
+        is_new = adopt and not known(account_id, source, [_TAKEN_OVER])
+        places.make_all(writer, is_new)
+        if is_new:
+            _journal(writer, source, [_TAKEN_OVER])
+
+
+Loaded = tuple[Entry, Octets]
+
+
+def _loaded(entries: Iterable[Entry], tally: Tally) -> Iterator[list[Loaded]]:
     """The entries with their octets, in groups that fit in memory."""
-    group: list[tuple[Entry, bytes]] = []
+    group: list[Loaded] = []
     octets = 0
     for entry in entries:
         try:
             data = entry.load()
-        except OSError as error:
-            log.warning("a message of %s could not be read: %s", "/".join(entry.folder) or "inbox", error.strerror)
+        except (OSError, MessageUnreadable) as error:
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            log.warning("a message of %s could not be read: %s", ", ".join(map(str, entry.folders)), reason)
             tally.failed += 1
             continue
         group.append((entry, data))
@@ -112,28 +136,38 @@ def _loaded(entries: Iterable[Entry], tally: Tally) -> Iterator[list[tuple[Entry
         yield group
 
 
-def _take_slice(account_id: int, source: bytes, loaded: Sequence[tuple[Entry, bytes]], folders: _Folders) -> None:
+def _take_slice(account_id: int, source: bytes, loaded: Sequence[Loaded], places: Folders, tally: Tally) -> None:
     derived = [derive(data) for _, data in loaded]
+    received = [entry.received_at(data) for entry, data in loaded]
     for attempt in (1, 2, 3):
         stored = blobs.store_many(account_id, [data for _, data in loaded])
         try:
             with writing(account_id) as writer:
-                new = [
-                    NewEmail(
-                        content,
-                        blob.pk,
-                        Placement(frozenset({folders.key(writer, entry.folder)}), entry.keywords),
-                        entry.received_at(data),
-                    )
-                    for (entry, data), content, blob in zip(loaded, derived, stored, strict=True)
-                ]
-                emails.add(writer, new)
-                _journal(writer, source, [entry.key for entry, _ in loaded])
+                # Another import of the same source may have come first.
+                seen = known(account_id, source, (entry.key for entry, _ in loaded))
+                fresh = {
+                    entry.key: NewEmail(content, blob.pk, _placed(writer, entry, places, tally), at)
+                    for (entry, _), content, blob, at in zip(loaded, derived, stored, received, strict=True)
+                    if entry.key not in seen
+                }
+                emails.add(writer, list(fresh.values()))
+                _journal(writer, source, list(fresh))
+            tally.imported += len(fresh)
+            tally.known += len(loaded) - len(fresh)
             return
         except BlobGone:
-            folders.forget()
+            places.forget()
             if attempt == 3:
                 raise
+
+
+def _placed(writer: Writer, entry: Entry, places: Folders, tally: Tally) -> Placement:
+    """The mailboxes and keywords of a message, as many as an email may have."""
+    mailboxes = frozenset(places.key(writer, folder) for folder in entry.folders[:MAX_MAILBOXES])
+    keywords = sorted(keyword for keyword in entry.keywords if is_keyword(keyword))[:MAX_KEYWORDS]
+    if len(keywords) < len(entry.keywords) or len(entry.folders) > MAX_MAILBOXES:
+        tally.note(f"a message of {entry.folders[0]} has more mailboxes or other keywords than an email may have here")
+    return Placement(mailboxes, frozenset(keywords))
 
 
 def _journal(writer: Writer, source: bytes, keys: Sequence[bytes]) -> None:
@@ -141,41 +175,3 @@ def _journal(writer: Writer, source: bytes, keys: Sequence[bytes]) -> None:
     ImportedMessage.objects.bulk_create(
         ImportedMessage(account_id=writer.account_id, source=source, key=key, imported_at=now) for key in keys
     )
-
-
-class _Folders:
-    """The mailbox of each folder of the source, found or made when first met."""
-
-    def __init__(self, account: Account) -> None:
-        self._account = account
-        self._known: dict[tuple[str, ...], int] = {}
-
-    def forget(self) -> None:
-        """After a transaction that came to nothing: what it made is not there."""
-        self._known.clear()
-
-    def key(self, writer: Writer, folder: tuple[str, ...]) -> int:
-        """The key of a folder's mailbox."""
-        if folder not in self._known:
-            self._known[folder] = self._find(writer, folder or ("inbox",))
-        return self._known[folder]
-
-    def _find(self, writer: Writer, folder: tuple[str, ...]) -> int:
-        present = mailboxes.load(self._account.pk, self._account.user_id, owned=True)
-        parent: int | None = None
-        for depth, given in enumerate(folder):
-            name = mailboxes.normalized(given)
-            role = ROLES_OF_NAMES.get(name.lower()) if depth == 0 else None
-            found = next((key for key, node in present.items() if role and node.role == role), None)
-            if found is None:
-                found = next((key for key, node in present.items() if (node.parent, node.name) == (parent, name)), None)
-            if found is None:
-                node = Node(name, parent, role, 0, True)
-                outcome = mailboxes.apply(writer, self._account.user_id, present, {"new": node}, {}, [])
-                for refusal in outcome.refused.values():
-                    raise MailError(f"folder {'/'.join(folder)!r} cannot become a mailbox: {refusal}")
-                found = outcome.created["new"]
-                present[found] = node
-            parent = found
-        assert parent is not None
-        return parent
