@@ -28,7 +28,7 @@ class Capability:
 
     uri: str
     session_value: Mapping[str, Json] | Callable[[], Mapping[str, Json]]
-    account_value: Mapping[str, Json] | Callable[[AccountInfo], Mapping[str, Json]]
+    account_value: Mapping[str, Json] | Callable[[AccountInfo], Mapping[str, Json] | None]
 
     def for_session(self) -> dict[str, Json]:
         """The value under ``capabilities`` of the Session object."""
@@ -37,7 +37,7 @@ class Capability:
     def for_account(self, account: AccountInfo) -> dict[str, Json]:
         """The value under ``accountCapabilities``: what was declared, overlaid with what the account itself says."""
         value = self.account_value(account) if callable(self.account_value) else self.account_value
-        return {**value, **(account.capabilities.get(self.uri) or {})}
+        return {**(value or {}), **(account.capabilities.get(self.uri) or {})}
 
 
 class Registry:
@@ -53,9 +53,12 @@ class Registry:
         self,
         uri: str,
         session_value: Mapping[str, Json] | Callable[[], Mapping[str, Json]] | None = None,
-        account_value: Mapping[str, Json] | Callable[[AccountInfo], Mapping[str, Json]] | None = None,
+        account_value: Mapping[str, Json] | Callable[[AccountInfo], Mapping[str, Json] | None] | None = None,
     ) -> None:
-        """Advertise a capability. Raises DeclarationError when it is declared twice."""
+        """Advertise a capability; an account for which ``account_value`` gives None is without it.
+
+        Raises DeclarationError when it is declared twice.
+        """
         if uri in self.capabilities:
             raise DeclarationError([f"capability {uri} is declared twice"])
         self.capabilities[uri] = Capability(uri, session_value or {}, account_value or {})

@@ -4,6 +4,7 @@ Rules kept here:
 - an account is made with its mailboxes and its primary address in one transaction;
 - addresses are stored in the form in which they are looked up (lowercase local part, A-label domain);
 - an account that is in use has exactly one primary address;
+- whoever follows the addresses of accounts hears of a change in its transaction (``mail.signals``);
 - of an account row only the columns that change are written, since a whole one would set its modseq back.
 """
 
@@ -22,6 +23,7 @@ from mail.models import Address, Domain, Role
 from mail.services import mailboxes
 from mail.services.errors import AddressTaken, DomainInUse, InvalidAddress, MayNot, PrimaryAddress, UserTaken
 from mail.services.mailboxes import Node
+from mail.signals import addresses_changed
 
 DEFAULT_MAILBOXES = (Role.INBOX, Role.DRAFTS, Role.SENT, Role.ARCHIVE, Role.JUNK, Role.TRASH)
 
@@ -75,8 +77,9 @@ def create_account(*, user: Any, address: str, display_name: str = "") -> Accoun
     local, domain = _local_and_domain(address)
     with transaction.atomic():
         account = Account.objects.create(user=user, name=display_name or f"{local}@{domain.name}")
-        _insert_address(account, local, domain, is_primary=True)
+        made = _insert_address(account, local, domain, is_primary=True)
         create_default_mailboxes(account)
+        _tell(account.pk, made)
     return account
 
 
@@ -130,21 +133,25 @@ def add_address(account: Account, address: str, *, is_primary: bool = False) -> 
     Raises InvalidAddress, AddressTaken, MayNot for a destroyed account.
     """
     local, domain = _local_and_domain(address)
-    with writing(account.pk):
-        if not Account.objects.filter(pk=account.pk, destroyed_at=None).exists():
-            raise MayNot(_("the account is destroyed"))
-        if not is_primary:
-            is_primary = not Address.objects.filter(account=account, is_primary=True).exists()
-        made = _insert_address(account, local, domain, is_primary=False)
-        if is_primary:
-            _make_primary(made)
+    with transaction.atomic():
+        with writing(account.pk):
+            if not Account.objects.filter(pk=account.pk, destroyed_at=None).exists():
+                raise MayNot(_("the account is destroyed"))
+            if not is_primary:
+                is_primary = not Address.objects.filter(account=account, is_primary=True).exists()
+            made = _insert_address(account, local, domain, is_primary=False)
+            if is_primary:
+                _make_primary(made)
+        _tell(account.pk, made)
     return made
 
 
 def set_primary(address: Address) -> None:
     """Make an address the primary one of its account."""
-    with writing(address.account_id):
-        _make_primary(address)
+    with transaction.atomic():
+        with writing(address.account_id):
+            _make_primary(address)
+        _tell(address.account_id)
 
 
 def remove_address(address: Address) -> None:
@@ -152,11 +159,13 @@ def remove_address(address: Address) -> None:
 
     Raises PrimaryAddress where it is the primary one of an account that is not destroyed.
     """
-    with writing(address.account_id):
-        held = Address.objects.filter(pk=address.pk)
-        if held.filter(is_primary=True, account__destroyed_at=None).exists():
-            raise PrimaryAddress(_("%(address)s is the primary address of its account") % {"address": address})
-        held.delete()
+    with transaction.atomic():
+        with writing(address.account_id):
+            held = Address.objects.filter(pk=address.pk)
+            if held.filter(is_primary=True, account__destroyed_at=None).exists():
+                raise PrimaryAddress(_("%(address)s is the primary address of its account") % {"address": address})
+            held.delete()
+        _tell(address.account_id)
 
 
 def create_default_mailboxes(account: Account) -> None:
@@ -205,6 +214,10 @@ def _insert_address(account: Account, local: str, domain: Domain, is_primary: bo
     except IntegrityError as error:
         taken = {"address": f"{local}@{domain.name}"}
         raise AddressTaken(_("%(address)s belongs to an account already") % taken) from error
+
+
+def _tell(account_id: int, *added: Address) -> None:
+    addresses_changed.send(sender=None, account_id=account_id, added=[address.pk for address in added])
 
 
 def _make_primary(address: Address) -> None:

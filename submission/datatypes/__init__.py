@@ -1,1 +1,5 @@
 """The one seam between mail out and the wire: a file a data type, all declared to the registry on import."""
+
+from submission.datatypes import capability, identity
+
+__all__ = ["capability", "identity"]
