@@ -50,6 +50,9 @@ class DeclarationError(Exception):
         self.problems = problems
 
 
+READING_METHODS = frozenset({"get", "changes", "query", "queryChanges"})
+
+
 @dataclass
 class Options:
     """What ``Meta`` said, compiled.
@@ -60,7 +63,8 @@ class Options:
     properties are named. ``max_limit``: the most ids that one /query returns. ``singleton``: one record that is always
     there (RFC 8621 §8). ``copy_properties``: what a /copy may override. ``account``: False for types that belong to no
     account and have no state (RFC 8620 §7.2). ``state_only``: it has a state for push to name, and no methods (RFC 8621
-    §1.5).
+    §1.5). ``at_once``: the reading methods that ask one statement, or open ``Context.snapshot`` where they ask more;
+    the others are given a snapshot, which costs two round trips to the database.
     """
 
     name: str
@@ -77,6 +81,7 @@ class Options:
     copy_properties: tuple[str, ...] | None = None
     account: bool = True
     state_only: bool = False
+    at_once: tuple[str, ...] = ()
     unknown: tuple[str, ...] = ()
     properties: Mapping[str, Property] = field(default_factory=dict)
 
@@ -205,6 +210,9 @@ def _method_problems(meta: Options) -> Iterator[str]:
             yield f"{who}: the store has no {STORE_METHODS[method]}(), which {who}/{method} needs"
         if method in _NEEDS and _NEEDS[method] not in meta.methods:
             yield f"{who}: {who}/{method} needs {who}/{_NEEDS[method]}"
+    for method in meta.at_once:
+        if method not in READING_METHODS.intersection(meta.methods):
+            yield f"{who}: Meta.at_once names {method!r}, which is no reading method of it"
     if meta.store is not None and meta.account and store_lacks(meta.store, "state"):
         yield f"{who}: the store has no state()"
     for method in meta.arguments.keys() - set(meta.methods):

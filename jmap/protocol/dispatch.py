@@ -184,6 +184,7 @@ class Run:
             created_ids=self.created_ids,
             using=self.request.using,
             call_later=lambda name, later: caused.append((name, later)),
+            snapshot=self.snapshot.open,
         )
         if method.arguments is not None:
             try:

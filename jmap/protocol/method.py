@@ -18,10 +18,15 @@ MethodFunction = Callable[[Context, Any], Mapping[str, Json]]
 
 
 class Access(enum.Enum):
-    """What a method does with the store: nothing, read inside a snapshot, or write in its own transaction."""
+    """What a method does with the store.
+
+    Nothing; read inside a snapshot that the dispatcher opens; read in one statement, or inside a snapshot that the
+    store opens itself (``Context.snapshot``); write in its own transaction.
+    """
 
     NONE = "none"
     READ = "read"
+    READ_AT_ONCE = "read at once"
     WRITE = "write"
 
 

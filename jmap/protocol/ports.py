@@ -3,7 +3,8 @@
 Rules kept here:
 - values are plain Python; names are the RFC's, in snake_case; only property names of data types stay camelCase;
 - a store judges what needs the database (existence, uniqueness, final state); the engine judges all else before it;
-- a store reads inside the snapshot that the dispatcher opened, and opens its own transaction to write.
+- a store reads inside the snapshot that the dispatcher opened, and opens its own transaction to write; one that says so
+  (``Meta.at_once``) reads in one statement, and opens the snapshot where it needs more.
 """
 
 from __future__ import annotations
@@ -97,7 +98,8 @@ class Context:
     """What one method call sees of the request around it.
 
     ``call_later(name, arguments)`` runs another method right after this one, its answer placed under the same
-    call id (the implicit calls of RFC 8620 §5.4 and RFC 8621 §7.5).
+    call id (the implicit calls of RFC 8620 §5.4 and RFC 8621 §7.5). ``snapshot()`` makes all that is read from here on
+    be of one moment; it does nothing where that is so already.
     """
 
     principal: Principal
@@ -106,6 +108,7 @@ class Context:
     created_ids: CreatedIds
     using: frozenset[str]
     call_later: Callable[[str, dict[str, Json]], None]
+    snapshot: Callable[[], None] = lambda: None
 
 
 class Backend(Protocol):
@@ -308,8 +311,9 @@ class CopyPlan:
 class Store(Protocol):
     """What stands behind a data type. A type needs only what its methods call; state is always needed.
 
-    Every method may raise MethodError. All run inside ``Backend.reading`` but ``set`` and ``copy``, which open their
-    own transaction, take the account's lock before they read, and commit before they return.
+    Every method may raise MethodError. All run inside ``Backend.reading`` but those named by ``Meta.at_once``, and
+    ``set`` and ``copy``, which open their own transaction, take the account's lock before they read, and commit before
+    they return.
     """
 
     def state(self, ctx: Context) -> str: ...

@@ -161,6 +161,7 @@ class Email(DataType):
         filters = email_query.FILTERS
         sorts = email_query.SORTS
         max_limit = 50_000
+        at_once = ("get", "changes", "query")
 
     @classmethod
     def property_for(cls, name: str) -> Property | None:

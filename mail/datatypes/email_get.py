@@ -4,7 +4,7 @@ Rules kept here:
 - what was serialised on arrival is never parsed: an item is put together from ready JSON values by one template;
 - how an item is put together is worked out once for each list of properties and kept;
 - the MIME index is read only for what is inside the message, its octets only for raw headers and body values;
-- state and rows are of one moment; at most three statements, whatever the number of emails.
+- state and rows are of one moment, since they come from one statement.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mail.datatypes.email_body import BODY_PROPERTIES, Allowance, BodyWish, Mess
 from mail.datatypes.email_properties import header_property
 from mail.mime.headers import CONVENIENCE
 from mail.queries.sql import email_rows
-from mail.queries.sql.email_rows import KEYWORD_BITS, KEYWORD_MASK, OTHER, Columns, EmailRow
+from mail.queries.sql.email_rows import KEYWORD_BITS, KEYWORD_MASK, Columns, EmailRow
 from mail.services.content import LINES
 
 ROW_PROPERTIES = ("id", "blobId", "threadId", "mailboxIds", "keywords", "size", "receivedAt", "hasAttachment")
@@ -44,7 +44,6 @@ class Plan:
     """
 
     columns: Columns
-    keywords: bool
     template: str
     pick: Callable[[Sequence[Any]], Any]
     extras: tuple[str, ...]
@@ -65,6 +64,7 @@ def plan(properties: tuple[str, ...]) -> Plan:
             places.append(_STORED.index(stored))
         pieces.append(f"{json_name(name)}:{_FORMATS.get(name, '%s')}")
     columns = Columns(
+        keywords="keywords" in properties,
         mailboxes="mailboxIds" in properties,
         # Extras stand behind the lines, so these are read wherever there are extras.
         properties=any(place >= len(ROW_PROPERTIES) for place in places),
@@ -72,7 +72,7 @@ def plan(properties: tuple[str, ...]) -> Plan:
         digest=bool(extras),
     )
     pick = itemgetter(*places) if len(places) > 1 else _only(places[0])
-    return Plan(columns, "keywords" in properties, "{" + ",".join(pieces) + "}", pick, tuple(extras))
+    return Plan(columns, "{" + ",".join(pieces) + "}", pick, tuple(extras))
 
 
 def _only(place: int) -> Callable[[Sequence[Any]], tuple[Any]]:
@@ -119,19 +119,18 @@ def values_of(account_id: int, key: int, properties: Sequence[str], arguments: M
 
 def render(account_id: int, rows: Sequence[EmailRow], how: Plan, wish: BodyWish) -> dict[int, RawJson]:
     """Items by key, put together as the plan says."""
-    rare = email_rows.other_keywords(row.id for row in rows if row.flags & OTHER) if how.keywords else {}
     template, pick, extras = how.template, how.pick, how.extras
     allowance = Allowance()
     items: dict[int, RawJson] = {}
     for row in rows:
-        key, thread_id, blob_id, size, received_at, flags, mailboxes, properties, _mime, _digest = row
+        key, thread_id, blob_id, size, received_at, flags, others, mailboxes, properties, _mime, _digest = row
         blob_wire = encode("b", blob_id)
         values: list[Any] = [
             encode("e", key),
             blob_wire,
             encode("t", thread_id),
             mailbox_ids(mailboxes) if mailboxes else "{}",
-            keywords(flags, rare.get(key, ())) if flags & OTHER else _KEYWORDS[flags & KEYWORD_MASK],
+            keywords(flags, sorted(others.split(" "))) if others else _KEYWORDS[flags & KEYWORD_MASK],
             size,
             email_rows.utc_date(received_at),
             "true" if flags & email_rows.ATTACHMENT else "false",

@@ -70,7 +70,7 @@ ARGUMENTS: Mapping[str, Property] = {"collapseThreads": Boolean(default=False)}
 
 def query(ctx: Context, wanted: ports.Query) -> QueryResult:
     """Answer Email/query. Raises MethodError anchorNotFound."""
-    page = emails.run(ctx.account.key, email_query(wanted))
+    page = emails.run(ctx.account.key, email_query(wanted), ctx.snapshot)
     ids = [encode("e", key) for key in page.ids]
     return QueryResult(page.query_state, page.can_calculate_changes, page.position, ids, page.total)
 

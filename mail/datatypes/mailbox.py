@@ -306,6 +306,7 @@ class Mailbox(DataType):
     class Meta:
         capability = MAIL
         methods = ("get", "changes", "set", "query", "queryChanges")
+        at_once = ("get",)
         store = MailboxStore
         filters = {
             "parentId": Id(nullable=True, optional=True),

@@ -23,6 +23,7 @@ class ThreadStore:
     def get(self, ctx: Context, request: GetRequest) -> GetResult:
         """Emails in the order of receivedAt, then id, so that the order is the same for everybody (RFC 8621 §3)."""
         if request.ids is None:
+            ctx.snapshot()
             most = ctx.limits.max_objects_in_get
             if ThreadRow.objects.filter(account_id=ctx.account.key)[: most + 1].count() > most:
                 raise MethodError("requestTooLarge", "the account has more threads than may be fetched at once")
@@ -71,4 +72,5 @@ class Thread(DataType):
     class Meta:
         capability = MAIL
         methods = ("get", "changes")
+        at_once = ("get", "changes")
         store = ThreadStore

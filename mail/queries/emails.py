@@ -1,7 +1,7 @@
 """Email/query: which emails, in which order, which stretch of them (RFC 8621 §4.4, RFC 8620 §5.5).
 
 ``run`` chooses how the list is had, from what the query asks and from counters, never by hoping for the database's
-planner:
+planner. What needs no counter is read in one statement (``mail.queries.ahead``); otherwise:
 
     one mailbox or no filter, by date             PlainList: one index walk, counts by day
     one mailbox, few with a keyword first         KeywordFirstList
@@ -16,12 +16,13 @@ Rules kept here:
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from jmap.protocol.errors import MethodError
 from jmap.store import format_state
-from mail.queries import collations, lists, texts
+from mail.queries import ahead, collations, lists, texts
 from mail.queries.conditions import (
     EVERYTHING,
     EmailQuery,
@@ -29,6 +30,7 @@ from mail.queries.conditions import (
     HasKeyword,
     Not,
     SortKey,
+    Text,
     ThreadKeyword,
 )
 from mail.queries.lists import EmailList, EmptyList, KeywordFirstList, Pairs, PlainList, WalkedList, WholeList
@@ -57,13 +59,25 @@ class Page:
     can_calculate_changes: bool = True
 
 
-def run(account: int, query: EmailQuery) -> Page:
-    """Answer an Email/query of an account.
+def run(account: int, query: EmailQuery, snapshot: Callable[[], None] = lambda: None) -> Page:
+    """Answer an Email/query of an account; ``snapshot`` is called before what takes several statements.
 
     Raises MethodError anchorNotFound, accountNotFound; unsupportedFilter where the search index refuses a text.
     """
+    first = ahead.read(account, query, plain_view(account, query))
+    if first is not None and first.ids is not None:
+        length = first.known.threads if query.collapse_threads else first.known.emails
+        total = (length or 0) if query.calculate_total else None
+        return Page(first.ids, query.position, total, state_of(first.known, query))
+    if first is not None and first.pairs is not None:
+        return _page(query, first.known, WholeList(partial(list, first.pairs), query.collapse_threads))
+    snapshot()
     known = open_account(account, query)
-    found = choose(account, query, known)
+    return _page(query, known, choose(account, query, known, None if first is None else first.common))
+
+
+def _page(query: EmailQuery, known: Counters, found: EmailList) -> Page:
+    """The stretch of a list that a query asks for."""
     total = found.total() if query.calculate_total or (query.anchor is None and query.position < 0) else None
     if query.anchor is not None:
         index = found.index_of(query.anchor)
@@ -80,10 +94,7 @@ def run(account: int, query: EmailQuery) -> Page:
 
 def open_account(account: int, query: EmailQuery) -> Counters:
     """What stands before any query. Raises MethodError accountNotFound."""
-    known = folders.counters(account, query.mailbox)
-    if known is None:
-        raise MethodError("accountNotFound")
-    return known
+    return folders.counters(account, query.mailbox)
 
 
 def state_of(known: Counters, query: EmailQuery) -> str:
@@ -92,8 +103,8 @@ def state_of(known: Counters, query: EmailQuery) -> str:
     return f"{state}.{texts.INDEX_VERSION}" if query.uses_index else state
 
 
-def choose(account: int, query: EmailQuery, known: Counters) -> EmailList:
-    """The cheapest way to have the list."""
+def choose(account: int, query: EmailQuery, known: Counters, common: Text | None = None) -> EmailList:
+    """The cheapest way to have the list; ``common`` is a text of it that is known not to be rare."""
     if query.mailbox is not None and known.emails is None:
         return EmptyList()
     query = texts.answered(account, query)
@@ -103,7 +114,7 @@ def choose(account: int, query: EmailQuery, known: Counters) -> EmailList:
     few_first = _keyword_first(account, query, known)
     if few_first is not None:
         return few_first
-    rare = texts.rare_matches(account, query, known.account_emails)
+    rare = texts.rare_matches(account, query, known.account_emails, common)
     if rare is not None:
         return whole_list(account, query, rare)
     if query.anchor is not None or query.position < 0 or not all(map(collations.is_stored, query.sort)):

@@ -15,7 +15,7 @@ from math import isqrt
 from mail.mime.index import MIME_VERSION
 from mail.queries import headers
 from mail.queries.conditions import NEWEST_FIRST, Among, And, EmailQuery, Filter, Header, Leaf, Not, Or, Text
-from mail.queries.sql import filters
+from mail.queries.sql import filters, lookups
 from mail.queries.sql.filters import Resolver, Scope
 from mail.queries.sql.fragments import Fragment
 from mail.search import backend
@@ -70,10 +70,21 @@ def _indexed(header: Header) -> Filter:
     return Text(name, header.text) if header.text is not None and name in INDEXED_HEADERS else header
 
 
-def rare_matches(account: int, query: EmailQuery, account_emails: int) -> tuple[Filter, ...] | None:
-    """The conditions with a rare text answered by its emails; None where no text is among them or all are common."""
+def listing(account: int, text: Text) -> Fragment:
+    """A SELECT of the emails that hold a text."""
+    statement, parameters = backend.listing(account, text.field, text.text)
+    return Fragment(statement, tuple(parameters))
+
+
+def rare_matches(
+    account: int, query: EmailQuery, account_emails: int, common: Text | None = None
+) -> tuple[Filter, ...] | None:
+    """The conditions with a rare text answered by its emails; None where no text is among them or all are common.
+
+    ``common`` is one that is known to be.
+    """
     for text in query.rest:
-        if isinstance(text, Text):
+        if isinstance(text, Text) and text != common:
             most = _rare(query, account_emails)
             found = backend.matching_ids(account, text.field, text.text, most + 1)
             if len(found) <= most:
@@ -85,8 +96,17 @@ def _rare(query: EmailQuery, account_emails: int) -> int:
     """Up to how many matches a text is looked up: looking up costs its hits, walking the emails between the hits."""
     if query.limit is None:
         return MOST_RARE
-    wanted = max(50, query.position + query.limit)
-    return min(MOST_RARE, max(RARE, isqrt(wanted * account_emails // 2)))
+    return min(MOST_RARE, max(RARE, isqrt(_wanted(query) * account_emails // 2)))
+
+
+def few(account: int, query: EmailQuery) -> Fragment:
+    """A SELECT of up to how many matches a text is looked up: what ``_rare`` says, worked out by the database."""
+    least = MOST_RARE if query.limit is None else RARE
+    return lookups.few(account, _wanted(query), least, MOST_RARE)
+
+
+def _wanted(query: EmailQuery) -> int:
+    return max(50, query.position + (query.limit or 0))
 
 
 def count(account: int, query: EmailQuery) -> int:

@@ -83,9 +83,17 @@ def row_test(account_id: int, field: str, text: str, column: str = "email_id") -
     return Condition(sql.TEST[connection.vendor].format(column=column), [_match(account_id, field, query)])
 
 
+def listing(account_id: int, field: str, text: str) -> Condition:
+    """A statement that gives the emails that match."""
+    query = parse(text)
+    if query.terms:
+        return Condition(sql.FOUND[connection.vendor], [_match(account_id, field, query)])
+    return Condition(sql.ALL if query.matches_all else sql.NONE, [account_id])
+
+
 def matching_ids(account_id: int, field: str, text: str, limit: int | None = None) -> list[int]:
     """The keys of the emails that match, ascending; with a limit any so many of them."""
-    statement, params = _listing(account_id, field, parse(text))
+    statement, params = listing(account_id, field, text)
     if limit is not None:
         statement, params = f"{statement} LIMIT %s", [*params, limit]
     return sorted(row[0] for row in generic.select(statement, params))
@@ -97,23 +105,16 @@ def count(account_id: int, field: str, text: str) -> int:
     if query.terms:
         rows = generic.select(sql.COUNT[connection.vendor], [_match(account_id, field, query)])
     else:
-        statement, params = _listing(account_id, field, query)
+        statement, params = listing(account_id, field, text)
         rows = generic.select(sql.counted(statement), params)
     return int(rows[0][0])
 
 
 def capped_count(account_id: int, field: str, text: str, cap: int) -> int:
     """How many emails match, but at most ``cap``; the cost grows with the cap and, less, with the hits."""
-    statement, params = _listing(account_id, field, parse(text))
+    statement, params = listing(account_id, field, text)
     rows = generic.select(sql.counted(f"{statement} LIMIT %s"), [*params, cap])
     return int(rows[0][0])
-
-
-def _listing(account_id: int, field: str, query: TextQuery) -> Condition:
-    """A statement that gives the emails that match."""
-    if query.terms:
-        return Condition(sql.FOUND[connection.vendor], [_match(account_id, field, query)])
-    return Condition(sql.ALL if query.matches_all else sql.NONE, [account_id])
 
 
 def _constant(query: TextQuery) -> Condition:

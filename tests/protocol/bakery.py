@@ -302,6 +302,7 @@ def build_registry(cakes: MemoryStore, orders: MemoryStore, oven: OvenStore) -> 
             capability = CELLAR
             methods = ("get", "set")
             store = orders
+            at_once = ("get",)
 
     @registry.register
     class Oven(DataType):

@@ -54,6 +54,23 @@ def test_a_type_without_meta_is_told_all_that_it_lacks(registry: Registry) -> No
 
 
 @pytest.mark.rfc(8620, "5")
+def test_only_a_reading_method_of_the_type_reads_at_once(registry: Registry) -> None:
+    class Bun(DataType):
+        class Meta:
+            capability = BAKERY
+            methods = ("get", "set")
+            store = MemoryStore
+            at_once = ("get", "set", "query")
+
+    message = refusal(registry, Bun)
+
+    assert message == (
+        "Bun: Meta.at_once names 'set', which is no reading method of it\n"
+        "Bun: Meta.at_once names 'query', which is no reading method of it"
+    )
+
+
+@pytest.mark.rfc(8620, "5")
 def test_a_store_must_have_the_methods_that_the_type_declares(registry: Registry) -> None:
     class HalfStore(Store):
         def state(self, ctx: Context) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jmap.protocol.errors import MethodError
-from jmap.protocol.ports import Context, SetPlan, SetResult
+from jmap.protocol.ports import Context, GetRequest, GetResult, SetPlan, SetResult
 from tests.protocol.bakery import BAKERY, CELLAR, CORE, Bakery
 
 
@@ -118,6 +118,26 @@ def test_neighbouring_reads_share_a_snapshot_that_a_write_ends(bakery: Bakery) -
     bakery.request(read, ("Core/echo", {}), read, write, write, read)
 
     assert bakery.backend.log == ["open", "closed", "open", "closed"]
+
+
+@pytest.mark.rfc(8620, "3.10")
+def test_a_type_that_reads_at_once_is_given_no_snapshot_but_may_open_one(
+    bakery: Bakery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain_get = bakery.orders.get
+
+    def get(ctx: Context, request: GetRequest) -> GetResult:
+        if request.ids is None:
+            ctx.snapshot()
+        return plain_get(ctx, request)
+
+    monkeypatch.setattr(bakery.orders, "get", get)
+    bakery.request(("Order/get", {"accountId": "cellar", "ids": []}))
+    in_one_statement = list(bakery.backend.log)
+    bakery.request(("Order/get", {"accountId": "cellar"}), ("Order/get", {"accountId": "cellar"}))
+
+    assert in_one_statement == []
+    assert bakery.backend.log == ["open", "closed"]
 
 
 @pytest.mark.rfc(8620, "3.10")

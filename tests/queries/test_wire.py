@@ -97,7 +97,7 @@ def test_an_id_that_is_no_mailbox_names_an_empty_one() -> None:
 def test_a_query_and_its_changes_travel_as_ids() -> None:
     world = World(seed=5, steps=10)
     info = ports.AccountInfo(encode("u", world.account), world.account, "world", True, False, {})
-    ctx: Any = type("Context", (), {"account": info})()
+    ctx: Any = type("Context", (), {"account": info, "snapshot": lambda self: None})()
     wanted = ports.Query(ports.Condition({"inMailbox": encode("m", world.mailboxes[0])}), (), calculate_total=True)
 
     page = email_query.query(ctx, wanted)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from jmap.protocol.datatype import DataType
-from jmap.protocol.method import Method
+from jmap.protocol.method import Access, Method
 from jmap.protocol.methods.changes import method as changes
 from jmap.protocol.methods.copy import method as copy
 from jmap.protocol.methods.get import method as get
@@ -25,4 +26,7 @@ _FACTORIES: dict[str, Callable[[type[DataType]], Method]] = {
 
 def standard_methods(cls: type[DataType]) -> list[Method]:
     """The methods that a type's ``Meta.methods`` asks for."""
-    return [_FACTORIES[name](cls) for name in cls._meta.methods]
+    made = {name: _FACTORIES[name](cls) for name in cls._meta.methods}
+    for name in cls._meta.at_once:
+        made[name] = replace(made[name], access=Access.READ_AT_ONCE)
+    return list(made.values())

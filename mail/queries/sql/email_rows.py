@@ -1,4 +1,4 @@
-"""Email rows as /get needs them: a few statements whatever the number of emails (RFC 8621 §4.2).
+"""Email rows as /get needs them: one statement whatever the number of emails (RFC 8621 §4.2).
 
 Rules kept here:
 - state and rows come from one statement, so they belong to the same moment;
@@ -9,7 +9,7 @@ Rules kept here:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -31,7 +31,8 @@ KEYWORD_MASK = OTHER - 1
 class EmailRow(NamedTuple):
     """One email; a column that was not asked for is None.
 
-    ``received_at`` is text, in UTC (see ``utc_date``); ``mailboxes`` are mailbox keys joined by commas in no order;
+    ``received_at`` is text, in UTC (see ``utc_date``); ``keywords`` are those that are no columns, joined by spaces in
+    no order, None where there are none; ``mailboxes`` are mailbox keys joined by commas in no order;
     ``properties`` and ``mime`` are EmailContent's properties and index; ``digest`` is the blob's.
     """
 
@@ -41,6 +42,7 @@ class EmailRow(NamedTuple):
     size: int
     received_at: str
     flags: int
+    keywords: str | None
     mailboxes: str | None
     properties: str | None
     mime: str | None
@@ -51,6 +53,7 @@ class EmailRow(NamedTuple):
 class Columns:
     """Which of the costly columns to read."""
 
+    keywords: bool = False
     mailboxes: bool = False
     properties: bool = False
     index: bool = False
@@ -69,12 +72,15 @@ _FLAGS = " + ".join(
 def _statement(vendor: str, columns: Columns, everything: bool) -> str:
     postgresql = vendor == "postgresql"
     joined = "string_agg(m.mailbox_id::text, ',')" if postgresql else "group_concat(m.mailbox_id)"
+    spaced = "string_agg(k.keyword, ' ')" if postgresql else "group_concat(k.keyword, ' ')"
+    keywords = f"(SELECT {spaced} FROM jmap_mail_emailkeyword k WHERE k.email_id = e.id)"
     mailboxes = f"(SELECT {joined} FROM jmap_mail_membership m WHERE m.email_id = e.id)"
     one_of = "= ANY(%s)" if postgresql else "IN (SELECT value FROM json_each(%s))"
     in_utc = " AT TIME ZONE 'UTC'" if postgresql else ""
     selected = [
         f"a.epoch, s.modseq, e.id, e.thread_id, e.blob_id, e.size, CAST(e.received_at{in_utc} AS text)",
         _FLAGS,
+        f"CASE WHEN e.has_other_keywords THEN {keywords} END" if columns.keywords else "NULL",
         mailboxes if columns.mailboxes else "NULL",
         "c.properties" if columns.properties else "NULL",
         'c."index"' if columns.index else "NULL",
@@ -106,22 +112,6 @@ def read(account_id: int, ids: Sequence[int] | None, columns: Columns, limit: in
         raise MethodError("accountNotFound")
     state = format_state(rows[0][0], rows[0][1] or 0)
     return state, [EmailRow._make(row[2:]) for row in rows if row[2] is not None]
-
-
-def other_keywords(ids: Iterable[int]) -> dict[int, list[str]]:
-    """The keywords that are no columns, for emails that have such; one statement, none for no email."""
-    wanted = list(ids)
-    found: dict[int, list[str]] = {}
-    if wanted:
-        one_of = "= ANY(%s)" if connection.vendor == "postgresql" else "IN (SELECT value FROM json_each(%s))"
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"SELECT email_id, keyword FROM jmap_mail_emailkeyword WHERE email_id {one_of} ORDER BY keyword",
-                [among(wanted)],
-            )
-            for email_id, keyword in cursor.fetchall():
-                found.setdefault(email_id, []).append(keyword)
-    return found
 
 
 def among(keys: Sequence[int]) -> list[int] | str:

@@ -233,12 +233,23 @@ def matches(
     offset: int = 0,
 ) -> list[tuple[int, int]]:
     """(email, thread) of what matches, in order."""
-    conditions = [condition(scope, part, required=True) for part in filter]
+    return cast(list[tuple[int, int]], listing(scope, filter, sort, limit, offset).rows())
+
+
+def listing(
+    scope: Scope,
+    filter: Sequence[asked.Filter],
+    sort: Sequence[asked.SortKey],
+    limit: int | None = None,
+    offset: int = 0,
+    also: Sequence[Fragment] = (),
+) -> Fragment:
+    """The SELECT behind ``matches``; ``also`` are further conditions, over ``scope.id`` alone."""
+    conditions = [*also, *(condition(scope, part, required=True) for part in filter)]
     thread = scope.column("thread_id")
     ordered = order(scope, sort)
     source = scope.source(conditions)
-    rows = template(f"SELECT {scope.id}, {thread} {{}} {{}}{window(offset, limit)}", source, ordered).rows()
-    return cast(list[tuple[int, int]], rows)
+    return template(f"SELECT {scope.id}, {thread} {{}} {{}}{window(offset, limit)}", source, ordered)
 
 
 def count(scope: Scope, filter: Sequence[asked.Filter], threads: bool) -> int:

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mail.queries.sql.fragments import Fragment, day_of, stamp, start_of, values
+from jmap.protocol.errors import MethodError
+from mail.queries.sql.fragments import Fragment, day_of, stamp, start_of, template, values
 
 ACCOUNT_KEY = 0
 """The mailbox key under which the whole account is counted by day."""
@@ -79,24 +80,48 @@ class View:
         return "<" if self.ascending else ">"
 
 
-def counters(account: int, mailbox: int | None) -> Counters | None:
-    """State and counters in one statement; None where there is no such account."""
+_EMAILS_OF_ACCOUNT = "(SELECT coalesce(sum(o.total_emails), 0) FROM jmap_mail_mailbox o WHERE o.account_id = a.id)"
+_KNOWN = f"a.epoch, coalesce(s.modseq, 0), b.total_emails, b.total_threads, {_EMAILS_OF_ACCOUNT}"
+_OF_ACCOUNT = (
+    " FROM jmap_core_account a"
+    " LEFT JOIN jmap_core_typestate s ON s.account_id = a.id AND s.type = 'Email'"
+    " LEFT JOIN jmap_mail_mailbox b ON b.account_id = a.id AND b.id = %s"
+)
+
+
+def counters(account: int, mailbox: int | None) -> Counters:
+    """State and counters in one statement. Raises MethodError accountNotFound."""
+    return with_rows(account, mailbox, None)[0]
+
+
+def with_rows(account: int, mailbox: int | None, listed: Fragment | None) -> tuple[Counters, list[tuple[Any, ...]]]:
+    """State and counters with the rows of another SELECT, of one moment, since it is one statement.
+
+    The SELECT is ordered and has a LIMIT, so that neither database merges it into the statement and loses its order.
+    Its rows mean nothing where ``Counters.emails`` says that the mailbox is not the account's: they are left out then.
+    Raises MethodError accountNotFound.
+    """
+    join = Fragment("") if listed is None else template(" LEFT JOIN ({}) AS listed ON TRUE", listed)
     rows = Fragment(
-        "SELECT a.epoch, coalesce(s.modseq, 0), b.total_emails, b.total_threads,"
-        " (SELECT coalesce(sum(o.total_emails), 0) FROM jmap_mail_mailbox o WHERE o.account_id = a.id)"
-        " FROM jmap_core_account a"
-        " LEFT JOIN jmap_core_typestate s ON s.account_id = a.id AND s.type = 'Email'"
-        " LEFT JOIN jmap_mail_mailbox b ON b.account_id = a.id AND b.id = %s WHERE a.id = %s",
-        (-1 if mailbox is None else mailbox, account),
+        f"SELECT {_KNOWN}{'' if listed is None else ', listed.*'}{_OF_ACCOUNT}{join.sql} WHERE a.id = %s",
+        (-1 if mailbox is None else mailbox, *join.parameters, account),
     ).rows()
     if not rows:
-        return None
-    epoch, modseq, emails, threads, account_emails = rows[0]
-    return Counters(epoch, modseq, emails, threads, int(account_emails))
+        raise MethodError("accountNotFound")
+    epoch, modseq, emails, threads, account_emails = rows[0][:5]
+    known = Counters(epoch, modseq, emails, threads, int(account_emails))
+    if listed is None or (mailbox is not None and emails is None):
+        return known, []
+    return known, [row[5:] for row in rows if row[5] is not None]
 
 
 def page(view: View, offset: int, limit: int | None, since: Place | None = None, day: int | None = None) -> list[int]:
     """Keys of a stretch of a view: from a place on (itself included) or from a day on, some of them skipped."""
+    return [row[0] for row in listing(view, offset, limit, since, day).rows()]
+
+
+def listing(view: View, offset: int, limit: int | None, since: Place | None = None, day: int | None = None) -> Fragment:
+    """The SELECT behind ``page``."""
     source, more, parameters = view.source, "", []
     if since is not None:
         more = f" AND (x.received_at, {view.key}) {view.later}= (%s, %s)"
@@ -104,12 +129,11 @@ def page(view: View, offset: int, limit: int | None, since: Place | None = None,
     elif day is not None:
         more = f" AND x.received_at {'>=' if view.ascending else '<'} %s"
         parameters = [start_of(day if view.ascending else day + 1)]
-    rows = Fragment(
+    return Fragment(
         f"SELECT {view.key} {source.sql}{more} ORDER BY x.received_at {view.direction}, {view.key} {view.direction}"
         f"{window(offset, limit)}",
         (*source.parameters, *parameters),
-    ).rows()
-    return [row[0] for row in rows]
+    )
 
 
 def window(offset: int, limit: int | None) -> str:

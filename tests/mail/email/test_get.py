@@ -150,19 +150,16 @@ def test_changes_stop_at_intermediate_states(alice: Person) -> None:
 
 @pytest.mark.rfc(8621, "4.2")
 @pytest.mark.parametrize(
-    ("properties", "statements"),
-    [(["threadId"], 1), (["mailboxIds", "from", "preview", "size"], 1), (["keywords", "hasAttachment"], 2)],
+    "properties", [["threadId"], ["mailboxIds", "from", "preview", "size"], ["keywords", "hasAttachment"]]
 )
-def test_the_number_of_statements_does_not_depend_on_the_number_of_emails(
-    alice: Person, properties: list[str], statements: int
-) -> None:
+def test_any_number_of_emails_is_one_statement(alice: Person, properties: list[str]) -> None:
     ids = [alice.deliver(PLAIN, "rare") for _ in range(5)]
 
     with CaptureQueriesContext(connection) as captured:
         answer = alice.call("Email/get", ids=ids, properties=properties)
 
     assert len(answer["list"]) == 5
-    assert len([query for query in captured if "SELECT" in query["sql"]]) == statements
+    assert len(captured) == 1, captured.captured_queries
 
 
 @pytest.mark.rfc(8621, "4.2")
