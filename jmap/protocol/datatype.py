@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from jmap.protocol.collation import COLLATIONS
-from jmap.protocol.ports import Context, Json, Store, Update
+from jmap.protocol.ports import Context, Json, SetResult, Store, Update
 from jmap.protocol.primitives import Invalid
 from jmap.protocol.properties import AnyJson, Id, Property, declared
 
@@ -165,6 +165,10 @@ class DataType:
     @classmethod
     def validate_update(cls, ctx: Context, update: Update) -> None:
         """Judge a patch that is well formed, without the record. Raises SetErrorException."""
+
+    @classmethod
+    def after_set(cls, ctx: Context, arguments: Mapping[str, Json], result: SetResult) -> None:
+        """Called once a whole /set is done, with the type's own arguments; may cause calls (``ctx.call_later``)."""
 
 
 def nested(root: Property) -> Iterator[Property]:

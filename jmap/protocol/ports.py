@@ -285,7 +285,11 @@ class SetPlan:
 @dataclass(slots=True)
 class SetResult:
     """What became of a plan. ``created`` maps to the server-set and defaulted properties, ``id`` among them;
-    ``updated`` to None or the properties that changed in a way the client did not ask for."""
+    ``updated`` to None or the properties that changed in a way the client did not ask for.
+
+    ``notes``: by id of a record that was created, updated or destroyed, what the store tells ``DataType.after_set``; it
+    is not sent.
+    """
 
     old_state: str
     new_state: str
@@ -295,6 +299,7 @@ class SetResult:
     not_created: dict[str, SetError] = field(default_factory=dict)
     not_updated: dict[str, SetError] = field(default_factory=dict)
     not_destroyed: dict[str, SetError] = field(default_factory=dict)
+    notes: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,6 +34,7 @@ _PLAIN: Mapping[type[errors.SubmissionError], str] = {
     errors.ForbiddenMailFrom: "forbiddenMailFrom",
     errors.ForbiddenToSend: "forbiddenToSend",
     errors.TooMuch: "rateLimit",
+    errors.OverQuota: "overQuota",
     errors.NoRecipients: "noRecipients",
     errors.CannotUnsend: "cannotUnsend",
 }

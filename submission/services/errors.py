@@ -47,6 +47,10 @@ class TooMuch(SubmissionError):
     """The account has sent as much as it may for the time being."""
 
 
+class OverQuota(SubmissionError):
+    """The account has sent as much as it may, or has too much waiting."""
+
+
 class NoRecipients(SubmissionError):
     """The envelope has no recipient."""
 

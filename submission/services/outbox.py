@@ -3,7 +3,7 @@
 Rules kept here:
 - a message goes in with all that its delivery needs, in the transaction of whoever sends it, and pins its octets;
 - claiming is the relay's; nothing here touches a recipient under a lease but ``record_outcomes``, given the token;
-- cancelling is one conditional UPDATE: it takes all recipients of a message or none, so it never races a claim half;
+- cancelling locks all recipients of a message, then takes all or none, so it never races a claim half;
 - an outcome, the submission's undoStatus and the state that clients compare change in one transaction.
 """
 
@@ -24,6 +24,8 @@ from jmap.store import Writer, writing
 from submission.conf import submission_options
 from submission.models import EmailSubmission, Origin, QueuedMessage, QueuedRecipient, Status, UndoStatus
 from submission.models.queue import OPEN
+
+_CANCELABLE = (Status.WAITING, Status.HELD)
 
 QUEUE = "outbox"
 """The queue's name for ``jmap.work``."""
@@ -200,23 +202,25 @@ def cancel(writer: Writer, message_keys: Iterable[int], now: datetime | None = N
     A message is taken back as a whole: no recipient was handed on, is being sent, or is in doubt. One that failed
     before stays failed.
     """
-    return {key for key in message_keys if _cancel_one(writer, key, now or timezone.now())}
-
-
-def _cancel_one(writer: Writer, message_id: int, moment: datetime) -> bool:
-    mine = QueuedRecipient.objects.filter(account_id=writer.account_id, message_id=message_id)
-    with transaction.atomic():
-        # The rows are locked before the others are looked for: a claim comes before that and is seen, or finds nothing.
-        open_rows = mine.filter(status__in=(Status.WAITING, Status.HELD), in_doubt=False)
-        canceled = open_rows.update(status=Status.CANCELED, settled_at=moment)
-        if not canceled or mine.exclude(status__in=(Status.CANCELED, Status.FAILED)).exists():
-            transaction.set_rollback(True)
-            return False
-    QueuedMessage.objects.filter(pk=message_id).update(finished_at=moment)
-    submission = QueuedMessage.objects.filter(pk=message_id).values_list("submission_key", flat=True).first()
-    if submission is not None:
-        _touch(writer, {submission: UndoStatus.CANCELED})
-    return True
+    moment = now or timezone.now()
+    # All rows are locked before any is judged: a claim came before that and is seen, or comes after and finds nothing.
+    rows = list(
+        QueuedRecipient.objects.select_for_update()
+        .filter(account_id=writer.account_id, message_id__in=list(message_keys))
+        .order_by("pk")
+        .values_list("message_id", "status", "in_doubt")
+    )
+    waiting = {key for key, status, _in_doubt in rows if status in _CANCELABLE}
+    lost = {key for key, status, in_doubt in rows if in_doubt or status not in (*_CANCELABLE, Status.FAILED)}
+    canceled = waiting - lost
+    if canceled:
+        open_rows = QueuedRecipient.objects.filter(message_id__in=canceled, status__in=_CANCELABLE)
+        open_rows.update(status=Status.CANCELED, settled_at=moment)
+        messages = QueuedMessage.objects.filter(pk__in=canceled)
+        messages.update(finished_at=moment)
+        keys = messages.values_list("submission_key", flat=True)
+        _touch(writer, {key: UndoStatus.CANCELED for key in keys if key is not None})
+    return canceled
 
 
 # ------------------------------------------------------------------------------------------------------ what came of it

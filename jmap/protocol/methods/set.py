@@ -48,7 +48,9 @@ def method(cls: type[DataType]) -> Method:
     def set(ctx: Context, arguments: Mapping[str, Json]) -> dict[str, Json]:
         draft = Draft(cls, ctx, arguments)
         extras = {name: arguments[name] for name in extra if name in arguments}
-        return draft.answer(draft.carry_out(meta.store, arguments.get("ifInState"), extras))
+        result = draft.carry_out(meta.store, arguments.get("ifInState"), extras)
+        cls.after_set(ctx, extras, result)
+        return draft.answer(result)
 
     declarations = {**ARGUMENTS, **extra}
     if not meta.account:
@@ -274,6 +276,7 @@ class Draft:
         result.destroyed.extend(later.destroyed)
         result.not_updated.update(later.not_updated)
         result.not_destroyed.update(later.not_destroyed)
+        result.notes.update(later.notes)
 
     def answer(self, result: SetResult) -> dict[str, Json]:
         """The response arguments (RFC 8620 §5.3)."""
