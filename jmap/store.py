@@ -14,7 +14,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import connection, models, transaction
 
@@ -44,6 +44,13 @@ def parse_state(state: str) -> tuple[int, int] | None:
     return parsed if format_state(*parsed) == state else None
 
 
+class Pending(Protocol):
+    """Writes that wait for the end of a transaction: of rows that several accounts share, and so are locked last."""
+
+    def settle(self, writer: Writer) -> None:
+        """Write; whatever is raised undoes the transaction."""
+
+
 @dataclass(slots=True)
 class Writer:
     """One transaction's hold on an account: gives out modseqs and remembers which types changed."""
@@ -54,6 +61,8 @@ class Writer:
     states: dict[str, int]
     """Type name to the modseq of its last change, for the types asked of so far."""
     changed: set[str] = field(default_factory=set)
+    pending: dict[str, Pending] = field(default_factory=dict)
+    """By name, what is settled when everything else is written."""
 
     def next(self, type_name: str) -> int:
         """A new modseq for one changed row of that type."""
@@ -87,6 +96,8 @@ def writing(account_id: int) -> Iterator[Writer]:
             raise MethodError("accountNotFound")
         writer = Writer(account_id, *row, {})
         yield writer
+        for pending in writer.pending.values():
+            pending.settle(writer)
         if writer.changed:
             _flush(writer)
 

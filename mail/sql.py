@@ -17,14 +17,14 @@ from jmap import sql
 from mail.models import Email
 from mail.models.email import KEYWORD_COLUMNS
 
-_EMAIL = "e.id, e.thread_id, e.blob_id, e.received_at, e.created_modseq, e.has_other_keywords, " + ", ".join(
+_EMAIL = "e.id, e.thread_id, e.blob_id, e.received_at, e.created_modseq, e.has_other_keywords, e.size, " + ", ".join(
     f"e.{column}" for column in KEYWORD_COLUMNS.values()
 )
 
 
 def held(account_id: int, keys: Iterable[int]) -> list[tuple[Any, ...]]:
     """What a change of emails needs to know: (id, thread, blob, received_at, created_modseq, has_other_keywords,
-    mailboxes joined by commas, the common keywords …). 0.4 ms for one email against 1.0 for two QuerySets.
+    size, the common keywords …, mailboxes joined by commas). 0.4 ms for one email against 1.0 for two QuerySets.
     """
     joined = (
         "string_agg(m.mailbox_id::text, ',')" if connection.vendor == "postgresql" else "group_concat(m.mailbox_id)"
@@ -133,6 +133,45 @@ def count_unread_threads(account_id: int, trash: int | None) -> list[tuple[int, 
         " CASE WHEN b.id = %s THEN t.unread_trash ELSE t.unread_live END > 0"
         " WHERE b.account_id = %s GROUP BY b.id, b.unread_threads",
         [trash or 0, account_id],
+    )
+
+
+def move_usage(account_id: int, emails: int, octets: int, modseq: int) -> tuple[int | None] | None:
+    """Add to what an account holds: (domain,), or None where its limits do not allow it."""
+    given, parameters = next(iter(sql.tables([(account_id, emails, octets, modseq)])))
+    rows = sql.select(
+        "UPDATE jmap_mail_quota SET emails = emails + given.column2, octets = octets + given.column3,"
+        f" modseq = given.column4 FROM {given} WHERE account_id = given.column1"
+        f" AND {_room('jmap_mail_quota', 'given.column2', 'given.column3')} RETURNING domain_id",
+        parameters,
+    ) or sql.select(
+        # An account whose first email this is, and that no service of ours made.
+        "INSERT INTO jmap_mail_quota (account_id, emails, octets, modseq, limits_modseq) VALUES (%s, %s, %s, %s, 0)"
+        " ON CONFLICT DO NOTHING RETURNING domain_id",
+        [account_id, max(emails, 0), max(octets, 0), modseq],
+    )
+    return rows[0] if rows else None
+
+
+def move_domain_usage(domain_id: int, emails: int, octets: int) -> bool:
+    """Add to what the accounts of a domain hold; False where its limits do not allow it. Locks the domain's row."""
+    given, parameters = next(iter(sql.tables([(domain_id, emails, octets)])))
+    return bool(
+        sql.select(
+            "UPDATE jmap_mail_domain SET emails = emails + given.column2, octets = octets + given.column3"
+            f" FROM {given} WHERE id = given.column1 AND {_room('jmap_mail_domain', 'given.column2', 'given.column3')}"
+            " RETURNING id",
+            parameters,
+        )
+    )
+
+
+def _room(table: str, emails: str, octets: str) -> str:
+    """Whether both limits of a row of ``table`` allow for so much more; taking away is always allowed."""
+    limits = (("emails", emails), ("octets", octets))
+    return " AND ".join(
+        f"({more} <= 0 OR {table}.max_{what} IS NULL OR {table}.{what} + {more} <= {table}.max_{what})"
+        for what, more in limits
     )
 
 

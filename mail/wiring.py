@@ -9,8 +9,10 @@ def connect() -> None:
     """Called once by ``MailConfig.ready``."""
     from mail.parts import resolve
     from mail.services import retention
+    from mail.services.delivery import purging
 
     references.register("Email", "jmap_mail.Email")
     service.register_parts(resolve)
     history_purged.connect(retention.forget_memberships, dispatch_uid="jmap_mail_history")
     maintenance.register("destroyed emails", retention.purge_retained)
+    maintenance.register("delivery log", purging.purge)

@@ -121,6 +121,11 @@ def attach(stored: Stored) -> Blob:
     return _blob(blob_id, stored.key, stored.size)
 
 
+def abandon(stored: Stored) -> None:
+    """Tell the collector of octets that no row came to refer to, after the transaction that should have done so."""
+    sql.upsert(stored.key.account_id, [(stored.key.digest, stored.size)], timezone.now())
+
+
 def pin(*blob_ids: int) -> None:
     """Lock these blobs, live, until the end of the transaction that makes a reference to them.
 

@@ -62,7 +62,7 @@ class Spool:
         self._hash.update(data)
         self.size += len(data)
 
-    def write_all(self, chunks: Iterable[bytes]) -> Spool:
+    def write_all(self, chunks: Iterable[bytes | memoryview]) -> Spool:
         """Take every chunk; returns itself."""
         for chunk in chunks:
             self.write(chunk)

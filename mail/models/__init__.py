@@ -4,17 +4,21 @@ Hot tables (memberships, their history, keywords, counts) carry copies of what l
 one walk of an index; everything that is derived is kept in step by ``mail.services.ledger`` and proven by checks.
 """
 
-from mail.models.address import Address, Domain
+from mail.models.address import Address, AddressTarget, Domain
+from mail.models.delivery import DeliveryRecord, ReceivedMessage, Verdict
 from mail.models.email import Email, EmailContent, EmailKeyword, RetainedEmail
 from mail.models.importing import ImportedMessage
 from mail.models.mailbox import Mailbox, MailboxSubscription, Role
 from mail.models.membership import DayCount, FormerMembership, Membership
+from mail.models.quota import Quota
 from mail.models.search import SearchText
 from mail.models.thread import Thread, ThreadMailbox, ThreadReference
 
 __all__ = [
     "Address",
+    "AddressTarget",
     "DayCount",
+    "DeliveryRecord",
     "Domain",
     "Email",
     "EmailContent",
@@ -24,10 +28,13 @@ __all__ = [
     "Mailbox",
     "MailboxSubscription",
     "Membership",
+    "Quota",
+    "ReceivedMessage",
     "RetainedEmail",
     "Role",
     "SearchText",
     "Thread",
     "ThreadMailbox",
     "ThreadReference",
+    "Verdict",
 ]

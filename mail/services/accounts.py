@@ -10,6 +10,7 @@ Rules kept here:
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
@@ -20,7 +21,7 @@ from django.utils.translation import gettext as _
 from jmap.models import Account, AccountAccess
 from jmap.store import writing
 from mail.models import Address, Domain, Role
-from mail.services import mailboxes
+from mail.services import mailboxes, quotas
 from mail.services.errors import AddressTaken, DomainInUse, InvalidAddress, MayNot, PrimaryAddress, UserTaken
 from mail.services.mailboxes import Node
 from mail.signals import addresses_changed
@@ -40,12 +41,17 @@ def normalized_domain(name: str) -> str:
     return ascii_name
 
 
+def normalized_local(local: str) -> str:
+    """The form in which local parts are compared: lowercase, and composed characters (RFC 6532 §3.1)."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", local).lower())
+
+
 def split_address(address: str) -> tuple[str, str]:
     """(local part, domain) of an address in the form in which they are stored. Raises InvalidAddress."""
     local, at, domain = address.strip().rpartition("@")
     if not at or not 1 <= len(local) <= 64 or any(c <= " " or c in '"(),:;<>@[\\]\x7f' for c in local):
         raise InvalidAddress(_("%(address)s is not an address") % {"address": address[:80]})
-    return local.lower(), normalized_domain(domain)
+    return normalized_local(local), normalized_domain(domain)
 
 
 def create_domain(name: str) -> Domain:
@@ -78,6 +84,7 @@ def create_account(*, user: Any, address: str, display_name: str = "") -> Accoun
     with transaction.atomic():
         account = Account.objects.create(user=user, name=display_name or f"{local}@{domain.name}")
         made = _insert_address(account, local, domain, is_primary=True)
+        quotas.join_domain(account.pk, domain.pk)
         create_default_mailboxes(account)
         _tell(account.pk, made)
     return account
@@ -147,7 +154,9 @@ def add_address(account: Account, address: str, *, is_primary: bool = False) -> 
 
 
 def set_primary(address: Address) -> None:
-    """Make an address the primary one of its account."""
+    """Make an address the primary one of its account. Raises MayNot for an alias."""
+    if address.account_id is None:
+        raise MayNot(_("%(address)s is no account's own address") % {"address": address})
     with transaction.atomic():
         with writing(address.account_id):
             _make_primary(address)
@@ -155,10 +164,12 @@ def set_primary(address: Address) -> None:
 
 
 def remove_address(address: Address) -> None:
-    """Receive no more mail for an address.
+    """Receive no more mail for an address of an account.
 
-    Raises PrimaryAddress where it is the primary one of an account that is not destroyed.
+    Raises PrimaryAddress where it is the primary one of an account that is not destroyed, MayNot for an alias.
     """
+    if address.account_id is None:
+        raise MayNot(_("%(address)s is no account's own address") % {"address": address})
     with transaction.atomic():
         with writing(address.account_id):
             held = Address.objects.filter(pk=address.pk)
@@ -201,10 +212,15 @@ def find(name: str) -> Account:
 
 def _local_and_domain(address: str) -> tuple[str, Domain]:
     local, domain_name = split_address(address)
-    domain = Domain.objects.filter(name=domain_name).first()
+    return local, domain_of(domain_name)
+
+
+def domain_of(name: str) -> Domain:
+    """The domain of this site of that name. Raises InvalidAddress."""
+    domain = Domain.objects.filter(name=name).first()
     if domain is None:
-        raise InvalidAddress(_("%(domain)s is not a domain of this site") % {"domain": domain_name})
-    return local, domain
+        raise InvalidAddress(_("%(domain)s is not a domain of this site") % {"domain": name})
+    return domain
 
 
 def _insert_address(account: Account, local: str, domain: Domain, is_primary: bool) -> Address:
@@ -213,7 +229,7 @@ def _insert_address(account: Account, local: str, domain: Domain, is_primary: bo
             return Address.objects.create(domain=domain, local_part=local, account=account, is_primary=is_primary)
     except IntegrityError as error:
         taken = {"address": f"{local}@{domain.name}"}
-        raise AddressTaken(_("%(address)s belongs to an account already") % taken) from error
+        raise AddressTaken(_("%(address)s is an address already") % taken) from error
 
 
 def _tell(account_id: int, *added: Address) -> None:
@@ -222,6 +238,8 @@ def _tell(account_id: int, *added: Address) -> None:
 
 def _make_primary(address: Address) -> None:
     """Under the account's lock: first none is primary, then this one is, since there is never more than one."""
+    assert address.account_id is not None
     Address.objects.filter(account_id=address.account_id, is_primary=True).update(is_primary=False)
     Address.objects.filter(pk=address.pk).update(is_primary=True)
+    quotas.join_domain(address.account_id, address.domain_id)
     address.is_primary = True

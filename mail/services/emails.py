@@ -75,7 +75,21 @@ class HeldEmail:
     blob_id: int
     received_at: datetime
     created_modseq: int
+    size: int
     placement: Placement
+
+    def change(self, modseq: int, after: Placement | None) -> Change:
+        """What the books need to know when it moves, or is destroyed (None)."""
+        return Change(
+            self.id,
+            self.thread_id,
+            self.received_at,
+            self.created_modseq,
+            modseq,
+            self.size,
+            self.placement,
+            after,
+        )
 
 
 def held(account_id: int, ids: Iterable[int]) -> dict[int, HeldEmail]:
@@ -87,13 +101,14 @@ def held(account_id: int, ids: Iterable[int]) -> dict[int, HeldEmail]:
         for email, name in EmailKeyword.objects.filter(email_id__in=rare).values_list("email_id", "keyword"):
             others.setdefault(email, set()).add(name)
     found = {}
-    for key, thread, blob, at, created, _has_others, *flags, mailboxes in rows:
+    for key, thread, blob, at, created, _has_others, size, *flags, mailboxes in rows:
         keywords = {name for name, is_set in zip(KEYWORD_COLUMNS, flags, strict=True) if is_set} | others.get(
             key, set()
         )
         placement = Placement(frozenset(map(int, mailboxes.split(","))), frozenset(keywords))
         # SQLite keeps UTC without saying so.
-        found[key] = HeldEmail(key, thread, blob, at if at.tzinfo else at.replace(tzinfo=UTC), created, placement)
+        moment = at if at.tzinfo else at.replace(tzinfo=UTC)
+        found[key] = HeldEmail(key, thread, blob, moment, created, size, placement)
     return found
 
 
@@ -141,6 +156,11 @@ def add(writer: Writer, new: Sequence[NewEmail]) -> list[AddedEmail]:
     for message in new:
         check(message.placement, known)
     blobs.pin(*{message.blob_id for message in new})
+    return add_judged(writer, new)
+
+
+def add_judged(writer: Writer, new: Sequence[NewEmail]) -> list[AddedEmail]:
+    """``add`` for who judged the placements (``check``) and pinned the blobs in this transaction already."""
     found = threads.assign(writer, [message.content.reference_keys for message in new])
     for source, target in found.merges:
         _merge(writer, source, target)
@@ -151,10 +171,7 @@ def add(writer: Writer, new: Sequence[NewEmail]) -> list[AddedEmail]:
     writer.also("EmailDelivery", rows[-1].modseq)
     ledger.record(
         writer,
-        [
-            Change(row.pk, row.thread_id, row.received_at, row.modseq, row.modseq, None, message.placement)
-            for row, message in zip(rows, new, strict=True)
-        ],
+        [_creation(row, message.placement) for row, message in zip(rows, new, strict=True)],
         found.fresh,
     )
     return [AddedEmail(row.pk, row.thread_id, row.blob_id, row.size) for row in rows]
@@ -180,9 +197,7 @@ def update(
     for key, after in moved.items():
         email = present[key]
         modseq = writer.next("Email")
-        changes.append(
-            Change(key, email.thread_id, email.received_at, email.created_modseq, modseq, email.placement, after)
-        )
+        changes.append(email.change(modseq, after))
     _write_flags(changes)
     _write_keywords(writer, changes)
     ledger.record(writer, changes)
@@ -197,10 +212,7 @@ def destroy(writer: Writer, ids: Iterable[int], retain: bool = True) -> list[int
     present = held(writer.account_id, ids)
     if not present:
         return []
-    changes = [
-        Change(e.id, e.thread_id, e.received_at, e.created_modseq, writer.next("Email"), e.placement, None)
-        for e in present.values()
-    ]
+    changes = [e.change(writer.next("Email"), None) for e in present.values()]
     if retain:
         now = timezone.now()
         RetainedEmail.objects.bulk_create(
@@ -251,9 +263,7 @@ def _merge(writer: Writer, source: int, target: int) -> None:
     ends, starts, pairs = [], [], []
     for row in rows:
         old = present[row.pk]
-        ends.append(
-            Change(old.id, source, old.received_at, old.created_modseq, writer.next("Email"), old.placement, None)
-        )
+        ends.append(old.change(writer.next("Email"), None))
         row.pk = None
         row._state.adding = True
         row.thread_id = target
@@ -262,7 +272,7 @@ def _merge(writer: Writer, source: int, target: int) -> None:
     for row, end in zip(rows, ends, strict=True):
         placement = present[end.email].placement
         pairs.append((end.email, row.pk))
-        starts.append(Change(row.pk, target, row.received_at, row.modseq, row.modseq, None, placement))
+        starts.append(_creation(row, placement))
     for table in ("jmap_mail_emailcontent", "jmap_mail_emailkeyword"):
         generic.update_rows(table, "email_id", ["email_id"], pairs)
     search.rekey_emails(pairs)
@@ -289,6 +299,10 @@ def _row(writer: Writer, message: NewEmail, thread: int) -> Email:
         modseq=modseq,
         **dict(zip(KEYWORD_COLUMNS.values(), message.placement.flags(), strict=True)),
     )
+
+
+def _creation(row: Email, placement: Placement) -> Change:
+    return Change(row.pk, row.thread_id, row.received_at, row.modseq, row.modseq, row.size, None, placement)
 
 
 def _insert_content(writer: Writer, rows: Sequence[Email], new: Sequence[NewEmail]) -> None:

@@ -79,12 +79,20 @@ class InvalidAddress(MailError):
     """Not an address that this site could receive mail for."""
 
 
+class InvalidTarget(MailError):
+    """An alias cannot lead there."""
+
+
 class UserTaken(MailError):
     """A user of that name is there already."""
 
 
 class DomainInUse(MailError):
     """A domain that has addresses is not removed."""
+
+
+class OverQuota(MailError):
+    """The account, or its domain, holds as much as it may."""
 
 
 class PrimaryAddress(MailError):

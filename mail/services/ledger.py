@@ -4,6 +4,7 @@ Rules kept here:
 - the account's lock is held (a Writer is passed) before anything is read;
 - every create, move, flag and destroy is one Change of before and after, so that there is one place where counts move;
 - a changed thread, mailbox and email each get a modseq of their own; a mailbox only one for a whole set of changes;
+- what the account holds (``mail.services.quotas``) moves with the books, and is settled at the end of the transaction;
 - unreadThreads follows from Thread.unread_live and unread_trash: an email that is in Trash alone counts for Trash alone
   (RFC 8621 §2);
 - the number of statements does not depend on the number of changes.
@@ -21,6 +22,7 @@ from jmap.store import Writer
 from mail import sql
 from mail.models import FormerMembership, Mailbox, Membership
 from mail.models.email import KEYWORD_COLUMNS
+from mail.services import quotas
 
 SECONDS_A_DAY = 86_400
 Heads = dict[tuple[int, int], tuple[datetime, int]]
@@ -50,7 +52,7 @@ class Placement:
 @dataclass(frozen=True, slots=True)
 class Change:
     """One email before and after; None before is a creation, None after a destruction. ``modseq`` is the email's
-    new one.
+    new one, ``size`` in octets.
     """
 
     email: int
@@ -58,6 +60,7 @@ class Change:
     received_at: datetime
     created_modseq: int
     modseq: int
+    size: int
     before: Placement | None
     after: Placement | None
 
@@ -108,12 +111,18 @@ def record(writer: Writer, changes: Sequence[Change], fresh_threads: Iterable[in
     if all(_moves_no_count(change) for change in changes):
         _flag_members([change for change in changes if _is_reflagged(change)])
         return
+    _count_usage(writer, changes)
     books, trash = _open(writer, changes)
     _count(books, changes, trash)
     _move_memberships(writer, books, changes)
     _settle_threads(writer, books, trash, frozenset(fresh_threads))
     _settle_days(writer, books)
     _settle_mailboxes(writer, books)
+
+
+def _count_usage(writer: Writer, changes: Sequence[Change]) -> None:
+    signs = [(change.after is not None) - (change.before is not None) for change in changes]
+    quotas.move(writer, sum(signs), sum(sign * change.size for sign, change in zip(signs, changes, strict=True)))
 
 
 def _moves_no_count(change: Change) -> bool:

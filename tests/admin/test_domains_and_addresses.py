@@ -98,7 +98,7 @@ def test_an_address_that_is_taken_is_refused_beside_the_field(desk: Desk, room: 
 
     page = desk.post("jmap_mail_address_add", address=taken, account=Mailroom.open().account.pk)
 
-    assert "belongs to an account already" in errors(page)["address"][0]
+    assert "is an address already" in errors(page)["address"][0]
 
 
 def test_a_destroyed_account_gets_no_address(desk: Desk, room: Mailroom) -> None:

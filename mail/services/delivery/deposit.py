@@ -1,0 +1,102 @@
+"""One message into one account: octets first, then a short transaction that makes the Email and everything about it.
+
+Rules kept here:
+- the octets are durable before the account is locked; under the lock rows are written, and nothing is parsed or synced;
+- that it was received, the Email, the books, the quota and the log are one transaction: all of it happened or nothing;
+- a message that came before is not added again; who sends it again hears the same as at first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from jmap.blobs import service as blobs
+from jmap.blobs.errors import BlobGone
+from jmap.blobs.spool import Spool
+from jmap.store import Writer, writing
+from mail.models import Mailbox, Role, Verdict
+from mail.services import emails, mailboxes
+from mail.services.content import Derived
+from mail.services.delivery import envelope as outcomes
+from mail.services.delivery import sql
+from mail.services.delivery.envelope import Outcome
+from mail.services.delivery.log import Attempt, Entry
+from mail.services.emails import NewEmail, Placement
+from mail.services.mailboxes import Node
+
+_ATTEMPTS = 3
+
+
+@dataclass(slots=True)
+class Message:
+    """A message with its trace header, ready for any number of accounts.
+
+    ``key``: what it is known by when it comes again, None where that does not matter.
+    """
+
+    spool: Spool
+    content: Derived
+    key: bytes | None
+    is_spam: bool
+    attempt: Attempt
+
+
+def deposit(account_id: int, message: Message, recipients: Sequence[str]) -> Outcome:
+    """Put a message into an account; ``recipients``: those of the envelope who stand for it.
+
+    Returns delivered or duplicate, after the commit. Raises OverQuota, MethodError accountNotFound, OSError,
+    DatabaseError: then nothing is there, or the message is known when it comes again.
+    """
+    for attempt in range(_ATTEMPTS):
+        stored = blobs.put_spool(account_id, message.spool)
+        is_used = False
+        try:
+            with writing(account_id) as writer:
+                outcome = _write(writer, message, stored, recipients)
+            is_used = outcome.verdict == Verdict.DELIVERED
+            return outcome
+        except BlobGone:
+            if attempt == _ATTEMPTS - 1:
+                raise
+        finally:
+            if not is_used:
+                blobs.abandon(stored)
+    raise AssertionError("unreachable")
+
+
+def _write(writer: Writer, message: Message, stored: blobs.Stored, recipients: Sequence[str]) -> Outcome:
+    attempt = message.attempt
+    if message.key is not None and not sql.remember(writer.account_id, message.key, attempt.at):
+        outcome = outcomes.duplicate()
+        attempt.write([Entry(outcome.to(one), writer.account_id) for one in recipients])
+        return outcome
+    blob = blobs.attach(stored)
+    mailbox, name = _mailbox(writer, message.is_spam)
+    placement = Placement(frozenset({mailbox}), frozenset())
+    (added,) = emails.add_judged(writer, [NewEmail(message.content, blob.pk, placement, attempt.at)])
+    outcome = outcomes.delivered(((writer.account_id, added.id),))
+    attempt.write([Entry(outcome.to(one), writer.account_id, name, added.id) for one in recipients])
+    return outcome
+
+
+def _mailbox(writer: Writer, is_spam: bool) -> tuple[int, str]:
+    """(key, name) of where the message goes: Inbox, or Junk for spam where there is one."""
+    rows = Mailbox.objects.filter(account_id=writer.account_id, role__in=(Role.INBOX, Role.JUNK))
+    found = {role: (key, name) for role, key, name in rows.values_list("role", "pk", "name")}
+    if is_spam and Role.JUNK in found:
+        return found[Role.JUNK]
+    return found.get(Role.INBOX) or _make_inbox(writer)
+
+
+def _make_inbox(writer: Writer) -> tuple[int, str]:
+    """An Inbox for an account that lost its own: the role for a mailbox of that name, otherwise a new one."""
+    present = mailboxes.load(writer.account_id, None, owned=True)
+    named = next((key for key, node in present.items() if node.parent is None and node.name.lower() == "inbox"), None)
+    if named is not None:
+        changed = replace(present[named], role=Role.INBOX.value)
+        mailboxes.apply(writer, None, present, {}, {named: changed}, [])
+        return named, changed.name
+    node = Node("Inbox", None, Role.INBOX.value, 10, True)
+    outcome = mailboxes.apply(writer, None, present, {"inbox": node}, {}, [])
+    return outcome.created["inbox"], node.name

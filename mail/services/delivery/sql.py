@@ -1,0 +1,66 @@
+"""The raw SQL of delivery: what a recipient stands for, and what a delivery remembers; each statement set-based."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from jmap import sql
+
+
+class Found(NamedTuple):
+    """One row of what a name stands for: an alias has a row for each target, a domain without the name one of None."""
+
+    number: int
+    is_domain_active: bool
+    address: int | None
+    account: int | None
+    is_account_open: bool | None
+    emails: int | None
+    octets: int | None
+    max_emails: int | None
+    max_octets: int | None
+    domain_emails: int | None
+    domain_octets: int | None
+    domain_max_emails: int | None
+    domain_max_octets: int | None
+    target: str | None
+
+
+def names(wanted: Sequence[tuple[int, str, str]]) -> list[Found]:
+    """What (number, local part, domain) stand for; those of other sites' domains have no row.
+
+    One statement for a level of aliases: 0.4 ms for a recipient against 2 for QuerySets.
+    """
+    found: list[Found] = []
+    for given, parameters in sql.tables(wanted):
+        rows = sql.select(
+            "SELECT given.column1, d.is_active, a.id, a.account_id, c.is_active AND c.destroyed_at IS NULL,"
+            " q.emails, q.octets, q.max_emails, q.max_octets, o.emails, o.octets, o.max_emails, o.max_octets, t.target"
+            f" FROM {given} JOIN jmap_mail_domain d ON d.name = given.column3"
+            " LEFT JOIN jmap_mail_address a ON a.domain_id = d.id AND a.local_part = given.column2"
+            " LEFT JOIN jmap_core_account c ON c.id = a.account_id"
+            " LEFT JOIN jmap_mail_quota q ON q.account_id = a.account_id"
+            " LEFT JOIN jmap_mail_domain o ON o.id = q.domain_id"
+            " LEFT JOIN jmap_mail_addresstarget t ON t.address_id = a.id ORDER BY given.column1, t.id",
+            parameters,
+        )
+        found += map(Found._make, rows)
+    return found
+
+
+def remember(account_id: int, key: bytes, now: datetime) -> bool:
+    """Note that a message was received; False where it was noted before. Locks the row until the commit."""
+    return bool(
+        sql.select(
+            "INSERT INTO jmap_mail_receivedmessage (account_id, key, received_at) VALUES (%s, %s, %s)"
+            " ON CONFLICT (account_id, key) DO NOTHING RETURNING id",
+            [account_id, key, now],
+        )
+    )
+
+
+def log(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Insert rows of the delivery log."""
+    sql.insert_rows("jmap_mail_deliveryrecord", columns, rows)
