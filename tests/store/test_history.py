@@ -106,7 +106,7 @@ def test_a_chore_that_fails_hinders_no_other(monkeypatch):
 def test_every_chore_runs_from_the_command_line(capsys):
     call_command("maintain")
 
-    assert capsys.readouterr().out == "blobs: done, history: done, destroyed emails: done\n"
+    assert capsys.readouterr().out == "blobs: done, history: done, destroyed emails: done, delivery log: done\n"
 
 
 @pytest.mark.own("one process at a time keeps house")
