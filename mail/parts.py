@@ -19,7 +19,7 @@ from jmap.models import Blob
 from mail.mime.decode import Read, decode_range
 from mail.mime.index import MessageIndex, Octets, parse
 from mail.mime.index import Part as IndexPart
-from mail.models import EmailContent
+from mail.queries.sql import email_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,5 @@ def _at(index: MessageIndex, place: int) -> IndexPart | None:
 
 def _index(blob: Blob) -> MessageIndex:
     """The stored index where the blob is an email's, otherwise (an uploaded message) one made now."""
-    # Any of the emails will do; to ask for the first would have the database walk all of them in order.
-    found = list(EmailContent.objects.filter(email__blob_id=blob.pk).values_list("index", flat=True)[:1])
-    stored = found[0] if found else None
+    stored = email_rows.mime_index(blob.pk)
     return parse(service.map(blob)) if stored is None else MessageIndex.from_json(orjson.loads(stored))

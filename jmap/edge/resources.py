@@ -101,12 +101,12 @@ async def _give(exchange: Exchange, verified: Verified, path: transfers.BlobPath
     found, octets, data = await exchange.work(verified, transfers.open_download, path, exchange.head)
     try:
         await exchange.start(found.status, transfers.headers_of(found, common_headers(exchange.head)))
-        left = found.length
-        while data:
+        left = found.length - len(data)
+        while data and left > 0:
             await exchange.put(data)
+            data = await exchange.edge.pool.run(verified.user_key, transfers.read_some, octets)
             left -= len(data)
-            data = await exchange.edge.pool.run(verified.user_key, transfers.read_some, octets) if left > 0 else b""
-        await exchange.put(b"", more=False)
+        await exchange.put(data, more=False)
     finally:
         found.close()
 
