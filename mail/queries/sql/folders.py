@@ -81,7 +81,8 @@ class View:
 
 
 _EMAILS_OF_ACCOUNT = "(SELECT coalesce(sum(o.total_emails), 0) FROM jmap_mail_mailbox o WHERE o.account_id = a.id)"
-_KNOWN = f"a.epoch, coalesce(s.modseq, 0), b.total_emails, b.total_threads, {_EMAILS_OF_ACCOUNT}"
+# A sum is a numeric on PostgreSQL, which takes a microsecond to read and stands in each row.
+_KNOWN = f"a.epoch, coalesce(s.modseq, 0), b.total_emails, b.total_threads, CAST({_EMAILS_OF_ACCOUNT} AS bigint)"
 _OF_ACCOUNT = (
     " FROM jmap_core_account a"
     " LEFT JOIN jmap_core_typestate s ON s.account_id = a.id AND s.type = 'Email'"
@@ -109,7 +110,7 @@ def with_rows(account: int, mailbox: int | None, listed: Fragment | None) -> tup
     if not rows:
         raise MethodError("accountNotFound")
     epoch, modseq, emails, threads, account_emails = rows[0][:5]
-    known = Counters(epoch, modseq, emails, threads, int(account_emails))
+    known = Counters(epoch, modseq, emails, threads, account_emails)
     if listed is None or (mailbox is not None and emails is None):
         return known, []
     return known, [row[5:] for row in rows if row[5] is not None]
