@@ -24,12 +24,13 @@ class JmapConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from jmap import history, lifecycle, maintenance
+        from jmap import access, history, lifecycle, maintenance
         from jmap.blobs import collector
         from jmap.registry import discover
 
         for module in OPTION_MODULES:
             import_module(module)
+        access.connect()
         lifecycle.connect()
         maintenance.register("blobs", collector.collect)
         maintenance.register("history", history.purge)

@@ -13,6 +13,8 @@ from django.db.models import QuerySet
 from django.db.models.signals import pre_delete
 from django.utils import timezone
 
+from jmap import access
+
 
 def connect() -> None:
     """Listen to the site's user model."""
@@ -33,4 +35,8 @@ def _user_goes(sender: Any, instance: Any, **kwargs: Any) -> None:
 
 
 def _mark(accounts: QuerySet[Any]) -> int:
-    return accounts.filter(destroyed_at=None).update(destroyed_at=timezone.now(), is_active=False)
+    keys = list(accounts.filter(destroyed_at=None).values_list("pk", flat=True))
+    marked = accounts.model.objects.filter(pk__in=keys, destroyed_at=None)
+    count: int = marked.update(destroyed_at=timezone.now(), is_active=False)
+    access.changed(account_keys=keys)
+    return count

@@ -60,6 +60,8 @@ class Writer:
     modseq: int
     states: dict[str, int]
     """Type name to the modseq of its last change, for the types asked of so far."""
+    since: int
+    """The account's modseq before this transaction."""
     changed: set[str] = field(default_factory=set)
     pending: dict[str, Pending] = field(default_factory=dict)
     """By name, what is settled when everything else is written."""
@@ -94,7 +96,7 @@ def writing(account_id: int) -> Iterator[Writer]:
         row = sql.lock_account(account_id)
         if row is None:
             raise MethodError("accountNotFound")
-        writer = Writer(account_id, *row, {})
+        writer = Writer(account_id, *row, {}, since=row[1])
         yield writer
         for pending in writer.pending.values():
             pending.settle(writer)
@@ -227,10 +229,11 @@ def _flush(writer: Writer) -> None:
     changed = sorted(writer.changed)
     sql.save_changes(writer.account_id, writer.modseq, [(name, writer.states[name]) for name in changed])
     states = {name: writer.state(name) for name in changed}
-    transaction.on_commit(lambda: _announce(writer.account_id, states), robust=True)
+    transaction.on_commit(lambda: _announce(writer, states), robust=True)
 
 
-def _announce(account_id: int, states: dict[str, str]) -> None:
-    for receiver, answer in state_changed.send_robust(sender=None, account_id=account_id, changed=states):
+def _announce(writer: Writer, states: dict[str, str]) -> None:
+    told = {"account_id": writer.account_id, "changed": states, "since": writer.since, "until": writer.modseq}
+    for receiver, answer in state_changed.send_robust(sender=None, **told):
         if isinstance(answer, Exception):
             log.error("a listener to state changes failed: %r: %s", receiver, type(answer).__name__)

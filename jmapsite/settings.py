@@ -88,6 +88,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "jmap.apps.JmapConfig",
     "mail.apps.MailConfig",
+    "push.apps.PushConfig",
     "submission.apps.SubmissionConfig",
 ]
 
@@ -164,11 +165,19 @@ def database(url: str, pooler: str) -> dict[str, Any]:
     return config
 
 
+def push_carrier(redis_url: str, database: dict[str, Any], pooler: str) -> str:
+    """How processes tell each other of changes: a pooler that hands out connections by transaction cannot LISTEN."""
+    if redis_url:
+        return "redis"
+    return "postgres" if database["ENGINE"].endswith("postgresql") and pooler == "none" else "sockets"
+
+
 DATABASE_URL = env.text("DATABASE_URL")
+DATABASE_POOLER = env.choice("DATABASE_POOLER", "none", ("none", "transaction"))
 DATABASES = {
     "default": database(
         DATABASE_URL or f"sqlite:///{DATA_DIR / 'db.sqlite3'}",
-        env.choice("DATABASE_POOLER", "none", ("none", "transaction")),
+        DATABASE_POOLER,
     )
 }
 
@@ -190,6 +199,12 @@ JMAP: dict[str, Any] = {
     "TRUSTED_PROXIES": TRUSTED_PROXIES,
     # One count for all worker processes: of this host by a file, of several hosts by Redis.
     "LIMITS": {"FILE": str(DATA_DIR / "limits"), "REDIS_URL": env.text("REDIS_URL")},
+    # Processes of one host tell each other by sockets, those of several by Redis or the database.
+    "PUSH": {
+        "CARRIER": push_carrier(env.text("REDIS_URL"), DATABASES["default"], DATABASE_POOLER),
+        "FOLDER": str(DATA_DIR / "push"),
+        "REDIS_URL": env.text("REDIS_URL"),
+    },
 }
 """Options of the applications: those of the core as jmap/conf.py names them, and a section for each part that has a
 class of options of its own."""

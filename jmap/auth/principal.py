@@ -22,9 +22,10 @@ class UserPrincipal:
     username: str
     key: Any
     accounts: Mapping[str, AccountInfo]
+    login: str
 
 
-def principal_from(user_key: Any, rows: list[tuple[Any, ...]]) -> UserPrincipal:
+def principal_from(user_key: Any, rows: list[tuple[Any, ...]], login: str) -> UserPrincipal:
     """The principal that rows of ``jmap.auth.sql.access_rows`` describe."""
     accounts: dict[str, AccountInfo] = {}
     for _name, _password, _active, _credential, key, name, own, is_read_only in rows:
@@ -34,7 +35,7 @@ def principal_from(user_key: Any, rows: list[tuple[Any, ...]]) -> UserPrincipal:
         if wire_id not in accounts:
             bare = AccountInfo(wire_id, key, name, bool(own), bool(is_read_only), {})
             accounts[wire_id] = replace(bare, capabilities=usable_capabilities(bare))
-    return UserPrincipal(rows[0][0], user_key, accounts)
+    return UserPrincipal(rows[0][0], user_key, accounts, login)
 
 
 def usable_capabilities(account: AccountInfo) -> dict[str, dict[str, Any]]:

@@ -12,6 +12,7 @@ Rules kept here:
 from __future__ import annotations
 
 import hashlib
+import hmac
 import logging
 import secrets
 import threading
@@ -24,6 +25,7 @@ from typing import Any
 from django.contrib.auth import authenticate
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from jmap.auth import headers
 from jmap.auth.principal import UserPrincipal, principal_from
@@ -59,6 +61,13 @@ class Verified:
     principal: UserPrincipal | None = None
     principal_until: float = 0.0
 
+    @property
+    def login(self) -> str:
+        """Names these credentials, for what ends with them: the Credential, or the password as it is now."""
+        if self.credential_key is not None:
+            return f"credential {self.credential_key}"
+        return f"password {_password_mark(self.password or '')}"
+
     def current_principal(self) -> UserPrincipal:
         """Ask the database whether all this still holds. Raises Refused."""
         rows = access_rows(self.user_key, self.credential_key)
@@ -72,7 +81,7 @@ class Verified:
                 raise Refused
         elif rows[0][1] != self.password:
             raise Refused
-        principal = principal_from(self.user_key, rows)
+        principal = principal_from(self.user_key, rows, self.login)
         self.rows, self.principal, self.principal_until = rows, principal, now + PRINCIPAL_LIFETIME
         return principal
 
@@ -128,6 +137,25 @@ class Verifier:
 
 
 verifier = Verifier()
+
+
+def by_login(user_key: Any, login: str) -> Verified | None:
+    """The credentials that ``Verified.login`` named, None where the user or that password is gone.
+
+    Whether they still hold ``current_principal`` says.
+    """
+    kind, _, rest = login.partition(" ")
+    until = time.monotonic() + LIFETIME
+    if kind == "credential":
+        return Verified(user_key, int(rest), None, until)
+    rows = access_rows(user_key, None)
+    if not rows or not hmac.compare_digest(_password_mark(rows[0][1]), rest):
+        return None
+    return Verified(user_key, None, rows[0][1], until)
+
+
+def _password_mark(stored: str) -> str:
+    return salted_hmac("jmap.auth.login", stored, algorithm="sha256").hexdigest()[:32]
 
 
 def _by_secret(secret: str, kind: str, name: str | None) -> Verified | None:

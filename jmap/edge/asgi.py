@@ -9,21 +9,28 @@ Rules kept here:
 from __future__ import annotations
 
 import asyncio
+import functools
+import signal
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from jmap.auth.verify import Verified
-from jmap.edge import daphne, endpoint, gate, resources
+from jmap.edge import daphne, endpoint, extensions, gate, resources
 from jmap.edge.exchange import Exchange, Receive, Send
 from jmap.edge.http import Head, proxies, request_id
 from jmap.edge.options import edge_options
 from jmap.edge.problems import Problem
+from jmap.edge.socket import Socket
 from jmap.edge.threads import WorkerPool
 
 Scope = dict[str, Any]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 LOGIN_THREADS = 2
+
+_SCHEMES = {"ws": "http", "wss": "https"}
+"""What a WebSocket's scheme is called where addresses and origins are compared."""
 
 
 class Edge:
@@ -50,9 +57,13 @@ class Edge:
         elif scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "websocket":
-            # Nothing here speaks WebSocket, and Django's handler would fail at it.
-            await receive()
-            await send({"type": "websocket.close", "code": 1000})
+            await self._socket(scope, receive, send)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        head = head_of(scope)
+        handler = extensions.socket(head.path)
+        self._start()
+        await Socket(self, head, scope, receive, send).run(handler or _nobody)
 
     async def login(self, header: bytes, address: str) -> Verified:
         """Verify credentials that are not remembered. Raises Refused, TooManyFailures, Problem."""
@@ -78,20 +89,49 @@ class Edge:
             self.pool = WorkerPool(edge_options().threads, "jmap-work")
             self.logins = WorkerPool(LOGIN_THREADS, "jmap-login")
             self._under_way = {}
+            for extension in extensions.served:
+                extension.start(self)
+
+    def _end_with_the_server(self) -> None:
+        """End what is open when the server is told to end: it waits for open connections, and streams have no end."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            before = signal.getsignal(number)
+            if callable(before):
+                signal.signal(number, functools.partial(self._told_to_end, loop, before))
+
+    def _told_to_end(
+        self, loop: asyncio.AbstractEventLoop, before: Callable[[int, Any], Any], number: int, frame: Any
+    ) -> None:
+        loop.call_soon_threadsafe(self._stop)
+        before(number, frame)
+
+    def _stop(self) -> None:
+        for extension in extensions.served:
+            extension.stop(self)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while (await receive())["type"] == "lifespan.startup":
             self._start()
+            self._end_with_the_server()
             await send({"type": "lifespan.startup.complete"})
         if self._loop is not None:
+            self._stop()
             self.pool.close()
             self.logins.close()
         await send({"type": "lifespan.shutdown.complete"})
 
 
+async def _nobody(socket: Socket) -> None:
+    raise Problem(404, "Nothing speaks WebSocket here.")
+
+
 def edge(django_application: Any) -> Edge:
     """The ASGI application to serve: the protocol's resources, and Django for everything else."""
     daphne.install()
+    extensions.mount()
     return Edge(django_application)
 
 
@@ -102,13 +142,14 @@ def head_of(scope: Scope) -> Head:
         headers[name] = headers[name] + b", " + value if name in headers else value
     client = scope.get("client")
     peer: str = client[0] if client else ""
-    origin = proxies().origin(peer, scope.get("scheme", "http"), headers)
+    scheme: str = scope.get("scheme", "http")
+    origin = proxies().origin(peer, _SCHEMES.get(scheme, scheme), headers)
     path: str = scope["path"]
     root: str = scope.get("root_path", "")
     if root and path.startswith(root):
         path = path[len(root) :]
     return Head(
-        method=scope["method"],
+        method=scope.get("method", "GET"),
         path=path,
         query=scope["query_string"].decode("latin-1"),
         headers=headers,

@@ -24,13 +24,14 @@ from django.utils.translation import override
 from jmap.auth.principal import UserPrincipal
 from jmap.auth.verify import Verified, verifier
 from jmap.conf import jmap_options
-from jmap.edge import encode
+from jmap.edge import encode, extensions
 from jmap.edge.http import NO_STORE, Head, Headers, Reply
 from jmap.edge.options import limits
 from jmap.edge.problems import Problem
 from jmap.protocol import session as protocol_session
-from jmap.protocol.dispatch import process
+from jmap.protocol.dispatch import answer
 from jmap.protocol.errors import RequestError
+from jmap.protocol.request import Request, parse_request
 from jmap.registry import registry
 from jmap.store import OrmBackend
 
@@ -38,9 +39,6 @@ log = logging.getLogger("jmap.edge")
 
 BACKEND = OrmBackend()
 MAX_SESSIONS = 2_000
-
-event_source_template: list[str] = []
-"""What follows the prefix in eventSourceUrl; the app that serves push puts it here when it starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +83,20 @@ def urls(site: str) -> protocol_session.Urls:
         api=f"{site}/api",
         upload=f"{site}/upload/{{accountId}}/",
         download=f"{site}/download/{{accountId}}/{{blobId}}/{{name}}?type={{type}}",
-        event_source=f"{site}{event_source_template[-1]}" if event_source_template else None,
+        event_source=extensions.event_source(site),
+        capabilities=extensions.capabilities(site),
     )
 
 
 def api(principal: UserPrincipal, body: bytes, site: str) -> bytes:
     """The octets of the Response for the octets of a Request (RFC 8620 §3). Raises RequestError."""
-    response = process(
-        body,
+    return encode.dumps(respond(principal, parse_request(body, limits(), registry.capabilities), site))
+
+
+def respond(principal: UserPrincipal, request: Request, site: str) -> dict[str, Any]:
+    """The Response for a Request (RFC 8620 §3.4)."""
+    return answer(
+        request,
         principal=principal,
         registry=registry,
         backend=BACKEND,
@@ -101,7 +105,6 @@ def api(principal: UserPrincipal, body: bytes, site: str) -> bytes:
         strict_using=jmap_options().strict_using,
         report=report,
     )
-    return encode.dumps(response)
 
 
 def require_json(head: Head) -> None:
@@ -163,12 +166,21 @@ def as_principal(verified: Verified, language: str, work: Callable[..., Any], *a
 
 def verify(header: bytes, address: str) -> Verified:
     """Look credentials up. Raises Refused, TooManyFailures, Problem where the database is out of reach."""
+    found: Verified = looked_up(verifier.verify, header, address)
+    return found
+
+
+def looked_up(function: Callable[..., Any], *arguments: Any) -> Any:
+    """What the function finds in the database; asked twice where the connection is broken.
+
+    Raises Problem where the database is out of reach, and what the function raises by design.
+    """
     try:
-        return verifier.verify(header, address)
+        return function(*arguments)
     except Error:
         connection.close()
         try:
-            return verifier.verify(header, address)
+            return function(*arguments)
         except Error as error:
             report(error, "log-in")
             raise unavailable() from None

@@ -13,15 +13,13 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
-from jmap.auth.session_cookie import verified_by_cookie
 from jmap.auth.throttle import TooManyFailures
-from jmap.auth.verify import Refused, Verified, verifier
+from jmap.auth.verify import Refused
 from jmap.edge import encode, endpoint
-from jmap.edge.http import Head, Headers, Reply, common_headers, host_is_allowed, is_same_origin, preflight
-from jmap.edge.language import choose
+from jmap.edge.caller import Caller
+from jmap.edge.http import Head, Headers, Reply, common_headers, host_is_allowed, preflight
 from jmap.edge.options import edge_options
 from jmap.edge.problems import Problem, describe, wrong_method
-from jmap.limits import Lease, limit_store
 from jmap.protocol.errors import RequestError
 from jmap.protocol.request import limit_error
 
@@ -38,27 +36,22 @@ Handler = Callable[["Exchange"], Awaitable[None]]
 STEP = 256 * 1024
 """Octets of a body that are given to the server, or written to disk, at once."""
 
-PATIENCE = 1.5
-"""Seconds that a log-in is held rather than refused: a user's own address never waits longer."""
-
 
 class ClientGone(Exception):
     """The client hung up before it was answered."""
 
 
-class Exchange:
+class Exchange(Caller):
     """One request and its answer."""
 
-    __slots__ = ("_gone", "_receive", "_send", "edge", "head", "language", "started")
+    __slots__ = ("_gone", "_receive", "_send", "started")
 
     def __init__(self, edge: Edge, head: Head, receive: Receive, send: Send) -> None:
-        self.edge = edge
-        self.head = head
+        super().__init__(edge, head)
         self._receive = receive
         self._send = send
         self.started = False
         self._gone: asyncio.Task[None] | None = None
-        self.language = choose(head.text(b"accept-language"))
 
     async def run(self, handler: Handler) -> None:
         """Answer by the handler, or with an error document where it raises."""
@@ -87,85 +80,10 @@ class Exchange:
             raise ConnectionAbortedError(self.head.request_id)
         await self.reply(reply)
 
-    # ------------------------------------------------------------------------------------------------------------ who
-
-    @property
-    def site(self) -> str:
-        """Scheme, host and prefix, which every address of the Session object starts with."""
-        return self.head.site
-
     def allow(self, *methods: str) -> None:
         """Raise Problem 405 for other methods."""
         if self.head.method not in methods:
             raise wrong_method(methods)
-
-    async def verified(self) -> Verified:
-        """Who asks. Raises Refused, TooManyFailures, Problem."""
-        header = self.head.headers.get(b"authorization")
-        if header is not None:
-            return verifier.remembered(header, self.head.address) or await self._login(header)
-        if b"cookie" not in self.head.headers:
-            raise Refused
-        if not is_same_origin(self.head):
-            raise Problem(403, "A request that is signed in by a cookie must come from this site's own pages.")
-        found: Verified | None = await self.edge.logins.run(
-            self.head.address, verified_by_cookie, self.head.text(b"cookie")
-        )
-        if found is None:
-            raise Refused
-        return found
-
-    async def _login(self, header: bytes) -> Verified:
-        try:
-            return await self.edge.login(header, self.head.address)
-        except TooManyFailures as error:
-            if error.retry_after > PATIENCE:
-                raise
-            await asyncio.sleep(error.retry_after)
-            return await self.edge.login(header, self.head.address)
-
-    async def work(
-        self,
-        verified: Verified,
-        function: Callable[..., Any],
-        *arguments: Any,
-        finished: Callable[[], None] | None = None,
-    ) -> Any:
-        """Run ``function(principal, …)`` in a thread; credentials that have changed are looked at anew, once.
-
-        ``finished`` is called when the work has ended, before its result is looked at.
-        """
-        run = self.edge.pool.run
-        try:
-            return await run(
-                verified.user_key,
-                endpoint.as_principal,
-                verified,
-                self.language,
-                function,
-                *arguments,
-                finished=finished,
-            )
-        except Refused:
-            header = self.head.headers.get(b"authorization")
-            if header is None:
-                raise
-            verifier.forget(header)
-            again = await self._login(header)
-            return await run(again.user_key, endpoint.as_principal, again, self.language, function, *arguments)
-
-    async def enter(self, gate: Callable[..., Any], user_key: Any, limit: int) -> Any:
-        """Pass a gate; a limit store that may wait for the network is asked in a thread."""
-        if not limit_store().blocking:
-            return gate(user_key, limit)
-        return await self.edge.pool.run(user_key, gate, user_key, limit)
-
-    def leave(self, lease: Lease) -> None:
-        """Give a slot back."""
-        if limit_store().blocking:
-            asyncio.get_running_loop().run_in_executor(None, lease.release)
-        else:
-            lease.release()
 
     # ------------------------------------------------------------------------------------------------------------- in
 
@@ -237,15 +155,20 @@ class Exchange:
         if not more:
             await self._send(message)
             return
-        if self._gone is None:
-            self._gone = asyncio.ensure_future(self._hang_up())
-        elif self._gone.done():
+        if self.gone.done():
             raise ClientGone
         try:
             async with asyncio.timeout(edge_options().write_timeout):
                 await self._send(message)
         except TimeoutError:
             raise ConnectionAbortedError("the client takes nothing") from None
+
+    @property
+    def gone(self) -> asyncio.Task[None]:
+        """Done when the client has hung up; ask once the body is read."""
+        if self._gone is None:
+            self._gone = asyncio.ensure_future(self._hang_up())
+        return self._gone
 
     async def _hang_up(self) -> None:
         """Return when the client has gone: a server takes what is sent to nobody without a word."""

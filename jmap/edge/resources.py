@@ -12,7 +12,7 @@ from __future__ import annotations
 from jmap.auth.verify import Verified
 from jmap.blobs.spool import Spool
 from jmap.blobs.transfer import refusal
-from jmap.edge import endpoint, gate, transfers
+from jmap.edge import endpoint, extensions, gate, transfers
 from jmap.edge.exchange import STEP, Exchange, Handler
 from jmap.edge.http import NO_STORE, Reply, common_headers
 from jmap.edge.options import limits
@@ -118,7 +118,7 @@ EXACT: dict[str, Handler] = {
     f"{PREFIX}/api": api,
     f"{PREFIX}/api/": api,
 }
-"""Resources by their whole path. An app that serves more of the protocol (push) adds to it when it starts."""
+"""Resources by their whole path; an app that serves more of the protocol adds an extension."""
 
 UNDER: dict[str, Handler] = {f"{PREFIX}/upload/": upload, f"{PREFIX}/download/": download}
 """Resources by what their path begins with."""
@@ -131,4 +131,5 @@ def find(path: str) -> Handler | None:
         for beginning, candidate in UNDER.items():
             if path.startswith(beginning):
                 return candidate
+        handler = extensions.resource(path)
     return handler

@@ -16,6 +16,8 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from jmap import access
+
 
 def digest(secret: str) -> bytes:
     """The stored form of a random secret."""
@@ -58,4 +60,8 @@ class Credential(models.Model):
     @classmethod
     def revoke(cls, keys: Iterable[int]) -> int:
         """Make credentials useless from the next request on; returns how many were not revoked yet."""
-        return cls.objects.filter(pk__in=list(keys), revoked_at=None).update(revoked_at=timezone.now())
+        good = cls.objects.filter(pk__in=list(keys), revoked_at=None)
+        users = set(good.values_list("user_id", flat=True))
+        revoked: int = good.update(revoked_at=timezone.now())
+        access.changed(user_keys=users)
+        return revoked

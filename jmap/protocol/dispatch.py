@@ -43,15 +43,38 @@ def process(
     strict_using: bool = False,
     report: Report | None = None,
 ) -> dict[str, Json]:
-    """The Response object for the body of a request (RFC 8620 §3.4); values may hold RawJson.
+    """The Response object for the body of a request; see ``answer``. Raises RequestError."""
+    return answer(
+        parse_request(data, limits, registry.capabilities),
+        principal=principal,
+        registry=registry,
+        backend=backend,
+        limits=limits,
+        session_state=session_state,
+        strict_using=strict_using,
+        report=report,
+    )
+
+
+def answer(
+    request: Request,
+    *,
+    principal: Principal,
+    registry: Registry,
+    backend: Backend,
+    limits: Limits,
+    session_state: str | Callable[[], str],
+    strict_using: bool = False,
+    report: Report | None = None,
+) -> dict[str, Json]:
+    """The Response object for a Request (RFC 8620 §3.4); values may hold RawJson.
 
     ``session_state``: of the Session object, or a callable asked after the last call. ``strict_using``: only methods
     whose capability is in ``using`` exist, as RFC 8620 §1.8 has it; otherwise a ``using`` that is not empty opens every
-    method, since clients in use name too few. ``report`` is told of unexpected errors. Raises RequestError.
+    method, since clients in use name too few. ``report`` is told of unexpected errors.
 
     Departs from RFC 8620 §1.8: unless ``strict_using`` is set, for the reason given.
     """
-    request = parse_request(data, limits, registry.capabilities)
     run = Run(request, principal, registry, backend, limits, strict_using, report)
     return run.respond(session_state)
 

@@ -71,6 +71,10 @@ class Principal(Protocol):
     @property
     def accounts(self) -> Mapping[str, AccountInfo]: ...
 
+    @property
+    def login(self) -> str:
+        """Names the credentials of the request, the same as long as they hold (RFC 8620 §7.2)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:

@@ -24,15 +24,19 @@ TypeClass = TypeVar("TypeClass", bound=type[DataType])
 
 @dataclass(frozen=True, slots=True)
 class Capability:
-    """One capability; each value is the JSON object to advertise, or a callable that makes it (RFC 8620 §2)."""
+    """One capability; each value is the JSON object to advertise, or a callable that makes it (RFC 8620 §2).
+
+    A callable that gives None leaves the capability out: of the Session object, or of an account.
+    """
 
     uri: str
-    session_value: Mapping[str, Json] | Callable[[], Mapping[str, Json]]
+    session_value: Mapping[str, Json] | Callable[[], Mapping[str, Json] | None]
     account_value: Mapping[str, Json] | Callable[[AccountInfo], Mapping[str, Json] | None]
 
-    def for_session(self) -> dict[str, Json]:
-        """The value under ``capabilities`` of the Session object."""
-        return dict(self.session_value() if callable(self.session_value) else self.session_value)
+    def for_session(self) -> dict[str, Json] | None:
+        """The value under ``capabilities`` of the Session object, if it stands there."""
+        value = self.session_value() if callable(self.session_value) else self.session_value
+        return None if value is None else dict(value)
 
     def for_account(self, account: AccountInfo) -> dict[str, Json]:
         """The value under ``accountCapabilities``: what was declared, overlaid with what the account itself says."""
@@ -52,13 +56,10 @@ class Registry:
     def capability(
         self,
         uri: str,
-        session_value: Mapping[str, Json] | Callable[[], Mapping[str, Json]] | None = None,
+        session_value: Mapping[str, Json] | Callable[[], Mapping[str, Json] | None] | None = None,
         account_value: Mapping[str, Json] | Callable[[AccountInfo], Mapping[str, Json] | None] | None = None,
     ) -> None:
-        """Advertise a capability; an account for which ``account_value`` gives None is without it.
-
-        Raises DeclarationError when it is declared twice.
-        """
+        """Advertise a capability. Raises DeclarationError when it is declared twice."""
         if uri in self.capabilities:
             raise DeclarationError([f"capability {uri} is declared twice"])
         self.capabilities[uri] = Capability(uri, session_value or {}, account_value or {})

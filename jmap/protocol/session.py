@@ -3,14 +3,15 @@
 Rules kept here:
 - ``state`` is a digest of everything else, so it changes exactly when the content does;
 - an account lists only capabilities that this principal may use in it;
-- there is no eventSourceUrl where nothing serves push.
+- there is no eventSourceUrl where nothing serves push, and no capability whose value comes out as None.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from jmap.protocol.collation import COLLATIONS
 from jmap.protocol.method import CORE
@@ -26,6 +27,8 @@ class Urls:
     upload: str
     download: str
     event_source: str | None = None
+    capabilities: Mapping[str, Json] = field(default_factory=dict)
+    """Values of capabilities that name addresses (RFC 8887 §3)."""
 
 
 def core_capability(limits: Limits) -> dict[str, Json]:
@@ -44,7 +47,8 @@ def core_capability(limits: Limits) -> dict[str, Json]:
 
 def session(principal: Principal, registry: Registry, limits: Limits, urls: Urls) -> dict[str, Json]:
     """The Session object of a principal (RFC 8620 §2)."""
-    capabilities = {uri: capability.for_session() for uri, capability in registry.capabilities.items()}
+    declared = {uri: capability.for_session() for uri, capability in registry.capabilities.items()}
+    capabilities = {uri: value for uri, value in declared.items() if value is not None} | dict(urls.capabilities)
     capabilities[CORE] = {**core_capability(limits), **capabilities[CORE]}
     content: dict[str, Json] = {
         "capabilities": capabilities,

@@ -18,6 +18,7 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
+from jmap import access
 from jmap.models import Account, AccountAccess
 from jmap.store import writing
 from mail.models import Address, Domain, Role
@@ -114,12 +115,16 @@ def change_account(account: Account, *, name: str, is_active: bool) -> None:
     """Name an account, and let people in or not; its mail is kept. Raises MayNot for a destroyed one."""
     if not Account.objects.filter(pk=account.pk, destroyed_at=None).update(name=name, is_active=is_active):
         raise MayNot(_("the account is destroyed"))
+    access.changed(account_keys=[account.pk])
 
 
 def activate(account_keys: Iterable[int], is_active: bool) -> int:
     """Let people into accounts, or keep them out; returns how many changed. Destroyed ones stay shut."""
-    wanted = Account.objects.filter(pk__in=list(account_keys), destroyed_at=None, is_active=not is_active)
-    return wanted.update(is_active=is_active)
+    keys = list(account_keys)
+    wanted = Account.objects.filter(pk__in=keys, destroyed_at=None, is_active=not is_active)
+    changed = wanted.update(is_active=is_active)
+    access.changed(account_keys=keys)
+    return changed
 
 
 def share(account: Account, user: Any, *, is_read_only: bool) -> None:

@@ -5,10 +5,12 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
+from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.backends.db import SessionStore
 from django.utils import timezone
 
 from jmap.models import Account, AccountAccess, Credential
+from jmap.store import writing
 
 User = get_user_model()
 
@@ -35,6 +37,11 @@ def credential(name: str, kind: str, hours: int | None = None) -> str:
 def revoke(name: str) -> None:
     """Revoke all secrets of a user."""
     Credential.objects.filter(user__username=name).update(revoked_at=timezone.now())
+
+
+def revoke_by_service(name: str) -> None:
+    """Revoke all secrets of a user as the admin does."""
+    Credential.revoke(Credential.objects.filter(user__username=name).values_list("pk", flat=True))
 
 
 def change(name: str, **fields: Any) -> None:
@@ -73,7 +80,47 @@ def sign_in(name: str) -> str:
     return f"{settings.SESSION_COOKIE_NAME}={session.session_key}"
 
 
+def sign_out(name: str, cookie: str) -> None:
+    """End a session as a log-out page would."""
+    SessionStore(cookie.partition("=")[2]).flush()
+    user_logged_out.send(sender=User, request=None, user=User.objects.get(username=name))
+
+
+def touch(name: str, types: list[str]) -> dict[str, str]:
+    """Change types of a user's account, each once in one transaction, and the states that they have now."""
+    account = Account.objects.get(user__username=name)
+    with writing(account.pk) as writer:
+        for type_name in types:
+            writer.next(type_name)
+        return {type_name: writer.state(type_name) for type_name in types}
+
+
+def quietly(name: str, **fields: Any) -> None:
+    """Change a user by a bare update, which tells nobody."""
+    User.objects.filter(username=name).update(**fields)
+
+
+def unshare(owner: str, guest: str) -> None:
+    """Keep a user out of another's account."""
+    AccountAccess.objects.filter(account__user__username=owner, user__username=guest).delete()
+
+
 ENTRIES = {
     entry.__name__: entry
-    for entry in (person, share, credential, revoke, change, rename_account, close_account, delete, sign_in)
+    for entry in (
+        person,
+        share,
+        unshare,
+        credential,
+        revoke,
+        revoke_by_service,
+        change,
+        quietly,
+        rename_account,
+        close_account,
+        delete,
+        sign_in,
+        sign_out,
+        touch,
+    )
 }

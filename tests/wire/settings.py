@@ -20,6 +20,7 @@ JMAP = {
     "MAX_CONCURRENT_UPLOAD": 2,
     "MAX_SIZE_UPLOAD": 120_000_000,
     "TRUSTED_PROXIES": ["127.0.0.2"],
+    "PUSH": {**JMAP["PUSH"], "MIN_PING": 1, "RECHECK": 1, "POLL": 1, "MAX_STREAMS": 8},
     "LIMITS": {
         "FILE": os.environ.get("WIRE_LIMITS", JMAP["LIMITS"]["FILE"]),
         "REDIS_URL": os.environ.get("WIRE_REDIS", ""),

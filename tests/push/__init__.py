@@ -1,0 +1,1 @@
+"""Push: the hub by itself, and event streams, WebSockets and Web Push over running servers."""
