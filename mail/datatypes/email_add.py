@@ -21,7 +21,7 @@ from jmap.protocol.errors import SetError
 from jmap.protocol.ports import Json, SetResult
 from jmap.store import Writer
 from mail.datatypes.email_errors import set_error
-from mail.services import emails
+from mail.services import emails, quotas
 from mail.services.content import Derived
 from mail.services.emails import NewEmail, Placement
 from mail.services.errors import MailboxNotFound, MailError
@@ -81,8 +81,11 @@ def add(writer: Writer, arrivals: Mapping[str, Arrival], result: SetResult) -> N
     refused = refuse_misplaced(
         writer.account_id, {creation_id: arrival.placement for creation_id, arrival in arrivals.items()}
     )
-    result.not_created.update(refused)
     fine = {creation_id: arrival for creation_id, arrival in arrivals.items() if creation_id not in refused}
+    if fine:
+        refused |= _refuse_what_does_not_fit(writer, fine)
+        fine = {creation_id: arrival for creation_id, arrival in fine.items() if creation_id not in refused}
+    result.not_created.update(refused)
     new = [NewEmail(one.content, one.blob_id, one.placement, one.received_at) for one in fine.values()]
     for (creation_id, arrival), added in zip(fine.items(), emails.add(writer, new), strict=True):
         result.created[creation_id] = {
@@ -92,6 +95,16 @@ def add(writer: Writer, arrivals: Mapping[str, Arrival], result: SetResult) -> N
             "size": added.size,
             **arrival.tell,
         }
+
+
+def _refuse_what_does_not_fit(writer: Writer, arrivals: Mapping[str, Arrival]) -> dict[str, SetError]:
+    """SetErrors by creation id where the account, or its domain, has no room left (RFC 8620 §5.3)."""
+    room = quotas.room(writer)
+    return {
+        creation_id: SetError("overQuota", "the account has no room for this email")
+        for creation_id, arrival in arrivals.items()
+        if not room.take(arrival.content.size)
+    }
 
 
 def write(account_id: int, arrivals: Mapping[str, Arrival], work: Callable[[Writer], SetResult]) -> SetResult:

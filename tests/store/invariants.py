@@ -7,12 +7,14 @@ from collections import defaultdict
 from jmap.models import Account, Tombstone, TypeState
 from mail.models import (
     DayCount,
+    Domain,
     Email,
     EmailContent,
     EmailKeyword,
     FormerMembership,
     Mailbox,
     Membership,
+    Quota,
     SearchText,
     Thread,
     ThreadMailbox,
@@ -34,6 +36,7 @@ def check(account_id: int) -> None:
     _contents_are_there(account_id, emails)
     _modseqs_are_unique(account_id)
     _threads_hold_one_subject(emails)
+    _usage_counts_right(account_id, emails)
 
 
 def _copies_agree(emails: dict[int, Email], members: list[Membership]) -> None:
@@ -145,3 +148,12 @@ def _threads_hold_one_subject(emails: dict[int, Email]) -> None:
     for email in emails.values():
         subjects[email.thread_id].add(b"".join(bytes(email.subject_key).split()))
     assert all(len(keys) == 1 for keys in subjects.values()), "a thread holds two base subjects"
+
+
+def _usage_counts_right(account_id: int, emails: dict[int, Email]) -> None:
+    quota = Quota.objects.filter(account_id=account_id).first()
+    held = (quota.emails, quota.octets) if quota else (0, 0)
+    assert held == (len(emails), sum(email.size for email in emails.values()))
+    for domain in Domain.objects.all():
+        rows = Quota.objects.filter(domain=domain).values_list("emails", "octets")
+        assert (domain.emails, domain.octets) == (sum(row[0] for row in rows), sum(row[1] for row in rows))

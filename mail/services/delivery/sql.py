@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from django.db import connection
+
 from jmap import sql
 
 
@@ -56,11 +58,23 @@ def remember(account_id: int, key: bytes, now: datetime) -> bool:
         sql.select(
             "INSERT INTO jmap_mail_receivedmessage (account_id, key, received_at) VALUES (%s, %s, %s)"
             " ON CONFLICT (account_id, key) DO NOTHING RETURNING id",
-            [account_id, key, now],
+            [account_id, key, moment(now)],
         )
     )
 
 
 def log(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Insert rows of the delivery log."""
-    sql.insert_rows("jmap_mail_deliveryrecord", columns, rows)
+    """Insert rows of the delivery log; moments are adapted by ``moment``."""
+    # As VALUES, since a column that is None in every row tells no type.
+    row = f"({', '.join(['%s'] * len(columns))})"
+    for start in range(0, len(rows), 500):
+        some = rows[start : start + 500]
+        sql.execute(
+            f"INSERT INTO jmap_mail_deliveryrecord ({', '.join(columns)}) VALUES {', '.join([row] * len(some))}",
+            [value for values in some for value in values],
+        )
+
+
+def moment(value: datetime) -> Any:
+    """A moment as this database keeps it."""
+    return connection.ops.adapt_datetimefield_value(value)
