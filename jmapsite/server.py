@@ -14,6 +14,8 @@ from pathlib import Path
 from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
+from jmap.conf import jmap_options
+
 APPLICATION = "jmapsite.asgi:application"
 
 
@@ -29,6 +31,10 @@ def command_line(server: str, host: str, port: int, workers: int) -> list[str]:
         return [sys.executable, "-m", "daphne", *options, APPLICATION]
     options = ["--host", host, "--port", str(port), "--workers", str(workers), "--log-level", "warning"]
     options += ["--no-access-log", "--no-server-header", "--no-proxy-headers", "--timeout-graceful-shutdown", "10"]
+    # A message may be larger than a request, so that the edge can say which limit it breaks. Few wait, and none are
+    # compressed: each connection would keep 300 KB for it.
+    largest = 2 * jmap_options().max_size_request
+    options += ["--ws-max-size", str(largest), "--ws-max-queue", "2", "--ws-per-message-deflate", "false"]
     return [sys.executable, "-m", "uvicorn", *options, APPLICATION]
 
 

@@ -22,7 +22,7 @@ from jmap.edge.http import Headers, common_headers
 from jmap.edge.problems import Problem
 from push import tickets
 from push.conf import push_options
-from push.listener import Changed, Listener, Pace
+from push.listener import GONE, Changed, Listener, Pace
 from push.position import from_text
 from push.serving import serving
 from push.types import type_names
@@ -92,7 +92,7 @@ async def events(exchange: Exchange) -> None:
         if not listener.pending:
             retry = random.randrange(*RETRY)
             await exchange.put(f"retry: {retry}\nid: {listener.position()}\n\n".encode())
-        exchange.gone.add_done_callback(lambda _gone: listener.end("The client has gone."))
+        exchange.gone.add_done_callback(lambda _gone: listener.end(GONE))
         await _tell(exchange, listener, wish)
         if not exchange.gone.done():
             await exchange.put(b"", more=False)

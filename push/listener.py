@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 Changed = dict[str, dict[str, str]]
 """Account id to type name to state: the ``changed`` of a StateChange (RFC 8620 §7.1)."""
 
+GONE, MOVED, SERVER_ENDS, NOT_ALLOWED = (
+    "The client has gone.",
+    "The accounts have changed.",
+    "The server ends.",
+    "The credentials no longer hold.",
+)
+"""Why a client is served no more."""
+
 FIRST_GAP, LAST_GAP = 0.05, 1.0
 """Seconds between two events to one client: the first of a burst waits for nothing, the next ever longer."""
 

@@ -11,12 +11,15 @@ import logging
 from collections.abc import AsyncIterator
 from weakref import WeakKeyDictionary
 
+from django.db import Error
+
+from jmap.edge import endpoint
 from jmap.edge.asgi import Edge
 from jmap.edge.extensions import Extension
 from push import announce
 from push.carriers import carrier
 from push.hub import Hub
-from push.listener import Listener
+from push.listener import MOVED, SERVER_ENDS, Listener
 from push.visitor import Visitor
 from push.warden import Warden, Watched
 
@@ -36,21 +39,41 @@ class Serving:
     def close(self) -> None:
         """End every stream, then the rest."""
         announce.hubs.discard(self.hub)
-        self.warden.close("The server ends.")
+        self.warden.close(SERVER_ENDS)
         self._news.cancel()
         self.hub.close()
 
     @contextlib.asynccontextmanager
-    async def listening(self, visitor: Visitor, types: frozenset[str] | None) -> AsyncIterator[Listener]:
-        """A listener to all accounts of a visitor, which ends when these change."""
+    async def listening(
+        self, visitor: Visitor, types: frozenset[str] | None, *, moves: bool = False
+    ) -> AsyncIterator[Listener]:
+        """A listener to all accounts of a visitor, which ends when these change, unless it moves with them."""
         listener = Listener(types)
-        self.warden.watch(Watched(visitor, listener, lambda _accounts: listener.end("The accounts have changed.")))
+        moved = (lambda accounts: self._move(listener, accounts)) if moves else (lambda _accounts: listener.end(MOVED))
+        self.warden.watch(Watched(visitor, listener, moved))
         try:
-            await self.hub.add(listener, visitor.accounts)
+            try:
+                await self.hub.add(listener, visitor.accounts)
+            except Error:
+                raise endpoint.unavailable() from None
             yield listener
         finally:
             self.hub.remove(listener)
             self.warden.leave(listener)
+
+    def _move(self, listener: Listener, accounts: frozenset[int]) -> None:
+        """Let a listener hear of other accounts than before; of new ones it is told their states."""
+        before = set(listener.accounts)
+        self.hub.remove(listener, before - accounts)
+
+        async def add() -> None:
+            new = accounts - before
+            await self.hub.add(listener, new)
+            listener.catch_up({}, new & listener.accounts.keys())
+            if listener not in self.warden.watched:
+                self.hub.remove(listener)
+
+        self.warden.start(add())
 
 
 _servings: WeakKeyDictionary[Edge, Serving] = WeakKeyDictionary()
@@ -82,11 +105,13 @@ def _look_at(task: asyncio.Task[None]) -> None:
 def extension() -> Extension:
     """What push adds to the edge."""
     from jmap.edge.resources import PREFIX
-    from push import eventsource
+    from push import eventsource, websocket
 
     return Extension(
         resources={f"{PREFIX}/events": eventsource.events, f"{PREFIX}/events/": eventsource.events},
+        sockets={f"{PREFIX}/ws": websocket.converse, f"{PREFIX}/ws/": websocket.converse},
         event_source=eventsource.template,
+        capabilities=websocket.capabilities,
         start=_start,
         stop=_stop,
     )

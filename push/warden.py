@@ -21,7 +21,7 @@ from jmap.auth.verify import Refused
 from jmap.edge.problems import Problem
 from push.conf import push_options
 from push.hub import Hub
-from push.listener import Listener
+from push.listener import NOT_ALLOWED, Listener
 from push.news import AccessNews
 from push.visitor import Visitor
 
@@ -44,17 +44,17 @@ class Warden:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._watched: dict[Listener, Watched] = {}
+        self.watched: dict[Listener, Watched] = {}
         self._counts: Counter[object] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         hub.access_listeners.append(self._told)
-        self._start(self._rounds())
+        self.start(self._rounds())
 
     def close(self, why: str) -> None:
         """End all that is watched."""
         for task in self._tasks:
             task.cancel()
-        for listener in self._watched:
+        for listener in self.watched:
             listener.end(why)
 
     def watch(self, watched: Watched) -> None:
@@ -63,37 +63,38 @@ class Warden:
         if self._counts[user] >= push_options().max_streams:
             raise Problem(429, "You have more streams open than the server allows.", [(b"retry-after", b"30")])
         self._counts[user] += 1
-        self._watched[watched.listener] = watched
+        self.watched[watched.listener] = watched
 
     def leave(self, listener: Listener) -> None:
         """Look after it no more."""
-        watched = self._watched.pop(listener, None)
+        watched = self.watched.pop(listener, None)
         if watched is not None:
             user = watched.visitor.verified.user_key
             self._counts[user] -= 1
             if not self._counts[user]:
                 del self._counts[user]
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something beside everything else."""
         task = self._hub.loop.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def _told(self, news: AccessNews) -> None:
         users = set(news.user_keys)
-        chosen = {each for each in self._watched.values() if str(each.visitor.verified.user_key) in users}
+        chosen = {each for each in self.watched.values() if str(each.visitor.verified.user_key) in users}
         for key in news.account_keys:
             account = self._hub.accounts.get(key)
             for listener in account.listeners if account else ():
-                if listener in self._watched:
-                    chosen.add(self._watched[listener])
+                if listener in self.watched:
+                    chosen.add(self.watched[listener])
         if chosen:
-            self._start(self._look_at(list(chosen)))
+            self.start(self._look_at(list(chosen)))
 
     async def _rounds(self) -> None:
         while True:
             await asyncio.sleep(push_options().recheck)
-            await self._look_at(list(self._watched.values()))
+            await self._look_at(list(self.watched.values()))
 
     async def _look_at(self, chosen: list[Watched]) -> None:
         for start in range(0, len(chosen), SLICE):
@@ -110,10 +111,10 @@ class Warden:
                 self._apply(watched, verdict)
 
     def _apply(self, watched: Watched, verdict: frozenset[int] | None) -> None:
-        if watched.listener not in self._watched:
+        if watched.listener not in self.watched:
             return
         if not verdict:
-            watched.listener.end("The credentials no longer hold.")
+            watched.listener.end(NOT_ALLOWED)
         elif verdict != watched.visitor.accounts:
             watched.visitor.accounts = verdict
             watched.moved(verdict)

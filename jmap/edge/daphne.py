@@ -23,6 +23,7 @@ from typing import Any
 
 from jmap.blobs.storage import default_store
 from jmap.conf import jmap_options
+from jmap.edge import daphne_sockets
 
 SLICE = 64 * 1024
 IN_MEMORY = 64 * 1024
@@ -39,6 +40,7 @@ def install() -> None:
     from daphne.http_protocol import WebRequest
 
     module.Server.jmap_back_pressure = True
+    module.Server.__init__ = daphne_sockets.room_for_requests(module.Server.__init__)
     module.Server.create_application = _with_body_on_demand(module.Server.create_application)
     module.Server.handle_reply = _waiting_for_the_client(module.Server.handle_reply)
     WebRequest.gotLength = _open_body
@@ -105,8 +107,8 @@ class BodyQueue(asyncio.Queue[dict[str, Any]]):
 
 def _with_body_on_demand(create_application: Any) -> Any:
     def create(server: Any, protocol: Any, scope: dict[str, Any]) -> Any:
-        if scope["type"] != "http":
-            return create_application(server, protocol, scope)
+        if scope["type"] == "websocket":
+            return daphne_sockets.create(create_application, server, protocol, scope)
         queue = BodyQueue(protocol.content)
         application = server.application
 
@@ -159,6 +161,10 @@ class Producer:
 
 def _waiting_for_the_client(handle_reply: Any) -> Any:
     async def handle(server: Any, protocol: Any, message: dict[str, Any]) -> None:
+        if message["type"].startswith("websocket."):
+            if protocol in server.connections and not server.connections[protocol].get("disconnected"):
+                await daphne_sockets.handle(handle_reply, Producer, server, protocol, message)
+            return
         if message["type"] != "http.response.body" or getattr(protocol, "channel", None) is None:
             await handle_reply(server, protocol, message)
             return

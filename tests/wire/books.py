@@ -7,10 +7,13 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth.signals import user_logged_out
 from django.contrib.sessions.backends.db import SessionStore
+from django.db.models import F
 from django.utils import timezone
 
 from jmap.models import Account, AccountAccess, Credential
+from jmap.models.credential import digest
 from jmap.store import writing
+from push.models import Ticket
 
 User = get_user_model()
 
@@ -105,6 +108,19 @@ def unshare(owner: str, guest: str) -> None:
     AccountAccess.objects.filter(account__user__username=owner, user__username=guest).delete()
 
 
+def ticket_digests(name: str, secret: str) -> dict[str, int]:
+    """How many tickets of a user are stored under the digest of a secret, and under the secret itself."""
+    of_user = Ticket.objects.filter(user__username=name)
+    stored = of_user.filter(secret_digest=digest(secret)).count()
+    return {"stored": stored, "readable": of_user.filter(secret_digest=secret.encode()).count()}
+
+
+def age_tickets(name: str, minutes: int) -> None:
+    """Make a user's tickets older than they are."""
+    age = datetime.timedelta(minutes=minutes)
+    Ticket.objects.filter(user__username=name).update(good_until=F("good_until") - age, ends_at=F("ends_at") - age)
+
+
 ENTRIES = {
     entry.__name__: entry
     for entry in (
@@ -122,5 +138,7 @@ ENTRIES = {
         sign_in,
         sign_out,
         touch,
+        ticket_digests,
+        age_tickets,
     )
 }

@@ -92,7 +92,7 @@ class Site:
             options = ["-b", "127.0.0.1", "-p", str(port), "-v", "0", "--no-server-name"]
             return [sys.executable, "-m", "daphne", *options, "jmapsite.asgi:application"]
         options = ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
-        options += ["--no-access-log", "--no-proxy-headers"]
+        options += ["--no-access-log", "--no-proxy-headers", "--ws-max-size", "200000", "--ws-max-queue", "2"]
         application = "tests.wire.plain_asgi:application" if edge == "async-views" else "jmapsite.asgi:application"
         return [sys.executable, "-m", "uvicorn", *options, application]
 
