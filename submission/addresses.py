@@ -2,7 +2,7 @@
 
 Rules kept here:
 - an address is judged as it is written; nothing is trimmed, so what would break a command line never gets near one;
-- domains compare and travel as lowercase A-labels; local parts compare in lowercase, as this site stores its own.
+- domains compare and travel as lowercase A-labels; local parts compare in the form in which this site stores its own.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-from mail.services.accounts import normalized_domain
+from mail.services.accounts import normalized_domain, normalized_local
 from mail.services.errors import InvalidAddress
 
 MAX_LOCAL, MAX_DOMAIN = 64, 255
@@ -39,7 +39,12 @@ class SmtpMailbox:
     @property
     def key(self) -> str:
         """What two spellings of one address have in common."""
-        return f"{self.local.lower()}@{self.domain}"
+        return f"{normalized_local(self.local)}@{self.domain}"
+
+    def without_tag(self, separator: str) -> SmtpMailbox:
+        """The address that ``ada+news@example.org`` is a tagged form of; itself where there is no tag."""
+        base = self.local.partition(separator)[0] if separator else self.local
+        return SmtpMailbox(base or self.local, self.domain)
 
     @property
     def needs_smtputf8(self) -> bool:

@@ -2,7 +2,8 @@
 
 Rules kept here:
 - octets are kept as they are; ``wire_head`` is what a transport puts in the place of the header block: without Bcc, so
-  that nobody learns of blind copies, also where a line that is no field stands in the block;
+  that nobody learns of blind copies, also where a line that is no field stands in the block; and without Return-Path,
+  which is for the last server to write (RFC 5321 §4.4);
 - whatever some reader could take for an author is looked at: every field down to the first blank line;
 - where the message was resent, the latest block of Resent fields says from whom and to whom (RFC 5322 §3.6.6).
 """
@@ -20,8 +21,10 @@ MAX_HEAD = 1 << 19
 """Octets of a header block; a longer one is not sent."""
 
 _BLANK = re.compile(rb"\r\n\r\n|\n\r?\n|\r\r(?!\n)")
-_BCC = re.compile(
-    rb"(?:\A|(?<=[\r\n]))(?:resent-)?bcc[ \t]*:[^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*(?:\r\n|\r|\n|\Z)", re.IGNORECASE
+_LEFT_OUT = re.compile(
+    rb"(?:\A|(?<=[\r\n]))(?:(?:resent-)?bcc|return-path)[ \t]*:"
+    rb"[^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*(?:\r\n|\r|\n|\Z)",
+    re.IGNORECASE,
 )
 _AUTHORS = ("from", "sender", "resent-from", "resent-sender")
 _RECIPIENTS = ("to", "cc", "bcc")
@@ -41,7 +44,7 @@ def wire_head(data: bytes | mmap) -> tuple[bytes, int]:
     """The header block as it is sent, and the offset at which the rest of the message begins (RFC 8621 §7.5)."""
     end = head_end(data)
     end = len(data) if end is None else end
-    return _BCC.sub(b"", data[:end]), end
+    return _LEFT_OUT.sub(b"", data[:end]), end
 
 
 @dataclass(slots=True)

@@ -1,18 +1,24 @@
-"""How mail out joins the core and mail at start-up: options, rows that open blobs, and the addresses it follows."""
+"""How mail out joins the core and mail at start-up: options, blobs, chores, queues, and what it follows in mail."""
 
 from collections.abc import Sequence
 from typing import Any
 
+from jmap import maintenance, work
 from jmap.blobs import references
-from mail.signals import addresses_changed
+from mail.signals import addresses_changed, email_delivered
 
 
 def connect() -> None:
     """Called once by ``SubmissionConfig.ready``."""
     from submission import conf  # noqa: F401  declares the options before the checks ask for them
+    from submission.services import retention, vacation
 
     references.register("SubmissionReport", "jmap_submission.SubmissionReport")
     addresses_changed.connect(_follow_addresses, dispatch_uid="jmap_submission_addresses")
+    email_delivered.connect(vacation.note_delivery, dispatch_uid="jmap_submission_vacation")
+    work.register(vacation.QUEUE, vacation.answer_due)
+    maintenance.register("vacation replies", vacation.forget_replies)
+    maintenance.register("finished submissions", retention.purge)
 
 
 def _follow_addresses(sender: Any, account_id: int, added: Sequence[int], **kwargs: Any) -> None:

@@ -1,7 +1,8 @@
 """Identities, and what an account may send from (RFC 8621 §6).
 
 Rules kept here:
-- an identity is of an own address, of an address in a domain that was granted, or ``*@`` such a domain itself;
+- an identity is of an own address, with or without a tag, of an address in a domain that was granted, or ``*@`` such
+  a domain itself;
 - every address of an account has an identity from the start; the first one of the primary address cannot be deleted;
 - an identity that may no longer be sent from is destroyed with the right to it;
 - rights are read under the account's lock, so that none is used after it was taken away.
@@ -19,6 +20,7 @@ from django.utils.translation import gettext as _
 from jmap.models import Account, Tombstone
 from jmap.store import Writer, writing
 from mail.models import Address, Domain
+from mail.services.delivery.conf import delivery_options
 from submission.addresses import BadAddress, parse_mailbox
 from submission.models import DomainGrant, Identity
 from submission.services.errors import ForbiddenFrom, Invalid, MayNotDelete, NotFound, SubmissionError
@@ -46,7 +48,8 @@ class Rights:
             mailbox = parse_mailbox(address)
         except BadAddress:
             return False
-        return mailbox.key in self.addresses or mailbox.domain in self.domains
+        base = mailbox.without_tag(delivery_options().separator)
+        return not {mailbox.key, base.key}.isdisjoint(self.addresses) or mailbox.domain in self.domains
 
     def allow_identity(self, email: str) -> bool:
         """Whether an identity may have that address, which may stand for a whole domain (``*@example.org``)."""

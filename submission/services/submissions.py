@@ -76,13 +76,13 @@ def read_heads(account_id: int, email_keys: Iterable[int]) -> dict[int, Head | S
     heads: dict[int, Head | SubmissionError] = {}
     for key, digest in rows:
         try:
-            heads[key] = read_head(_header_block(BlobKey(account_id, bytes(digest))))
+            heads[key] = read_head(header_block(BlobKey(account_id, bytes(digest))))
         except InvalidEmail as refusal:
             heads[key] = refusal
     return heads
 
 
-def _header_block(key: BlobKey) -> bytes:
+def header_block(key: BlobKey) -> bytes:
     """The octets up to the first blank line. Raises InvalidEmail where they are lost, or are too many."""
     wanted = _FIRST_READ
     while True:

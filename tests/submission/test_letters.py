@@ -26,6 +26,7 @@ def sent(message: bytes) -> bytes:
         (b"A: 1\r\nBcc: x@y", b"A: 1\r\n"),
         (b"\r\nBcc: body\r\n", b"\r\nBcc: body\r\n"),
         (b"A: see Bcc: x@y\r\n Bcc: z@y\r\n\r\n", b"A: see Bcc: x@y\r\n Bcc: z@y\r\n\r\n"),
+        (b"Return-Path: <x@y>\r\nReceived: here\r\n\r\n", b"Received: here\r\n\r\n"),
         (b"X-Bcc: x@y\r\n\r\n", b"X-Bcc: x@y\r\n\r\n"),
     ],
 )

@@ -174,9 +174,10 @@ def test_an_address_that_was_taken_away_sends_no_more(alice: Sender) -> None:
 
 
 @pytest.mark.rfc(8621, "7")
-def test_the_null_path_and_an_alias_may_stand_in_the_envelope(alice: Sender) -> None:
+def test_the_null_path_an_alias_and_a_tag_may_stand_in_the_envelope(alice: Sender) -> None:
     accounts.add_address(alice.account, "al@example.org")
 
+    assert queued(alice.sent(envelope=envelope("x@y.test", mail_from="alice+bounces@example.org"))["id"]).mail_from
     assert queued(alice.sent(envelope=envelope("x@y.test", mail_from=""))["id"]).mail_from == ""
     assert queued(alice.sent(envelope=envelope("x@y.test", mail_from="al@EXAMPLE.org"))["id"]).sender_domain
 

@@ -24,6 +24,7 @@ from mail.services.delivery.envelope import Outcome
 from mail.services.delivery.log import Attempt, Entry
 from mail.services.emails import NewEmail, Placement
 from mail.services.mailboxes import Node
+from mail.signals import Delivered, email_delivered
 
 _ATTEMPTS = 3
 
@@ -77,6 +78,8 @@ def _write(writer: Writer, message: Message, stored: blobs.Stored, recipients: S
     (added,) = emails.add_judged(writer, [NewEmail(message.content, blob.pk, placement, attempt.at)])
     outcome = outcomes.delivered(((writer.account_id, added.id),))
     attempt.write([Entry(outcome.to(one), writer.account_id, name, added.id) for one in recipients])
+    arrival = Delivered(added.id, blob.pk, attempt.envelope.sender, recipients, message.is_spam, attempt.at)
+    email_delivered.send(sender=None, writer=writer, arrival=arrival)
     return outcome
 
 
