@@ -21,6 +21,25 @@ class SubmissionOptions:
     """How long a finished submission, and what became of it, is kept; then it is destroyed (RFC 8621 §7)."""
     vacation_days: int = option(7, minimum=1, maximum=365)
     """A sender gets one vacation response in so many days (RFC 5230 §4.1)."""
+    hostname: str = ""
+    """The name of this server in EHLO, Received and reports; that of the machine where it is empty."""
+    secret_keys: tuple[str, ...] = ()
+    """Texts that keys for secrets at rest are made of, the newest first; SECRET_KEY and its fallbacks follow them."""
+    lease: int = option(60, minimum=2)
+    """How long a worker may be silent before others take up what it was sending."""
+    smtp_timeout: int = option(300, minimum=1)
+    """How long a server may take for a reply (RFC 5321 §4.5.3.2); twice as long for that to a whole message."""
+    delay_notice: int = option(4 * 3_600, minimum=0)
+    """After how long a sender hears that a message is still waiting (RFC 3461 §4.1); 0 for never."""
+    max_received: int = option(50, minimum=10)
+    """Received header fields from which a message is taken to go round in circles (RFC 5321 §6.3)."""
+    dkim_grace_days: int = option(7, minimum=1)
+    """How long a DKIM key that signs no more is kept, so that what it signed can be verified until it has arrived."""
+    forwards_per_hour: int = option(500, minimum=1)
+    """Messages that one alias sends on to addresses outside in an hour."""
+    signed_return_paths: bool = True
+    """Whether messages that leave by a site's own ``EMAIL_*`` settings get a return path that names the message; a
+    smarthost made in the admin says so itself."""
 
 
 submission_options = OptionsReader(SubmissionOptions, section="SUBMISSION")

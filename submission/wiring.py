@@ -11,14 +11,19 @@ from mail.signals import addresses_changed, email_delivered
 def connect() -> None:
     """Called once by ``SubmissionConfig.ready``."""
     from submission import conf  # noqa: F401  declares the options before the checks ask for them
-    from submission.services import retention, vacation
+    from submission.relay import worker
+    from submission.services import dkim_keys, flow, limits, outbox, retention, submissions, vacation
 
     references.register("SubmissionReport", "jmap_submission.SubmissionReport")
     addresses_changed.connect(_follow_addresses, dispatch_uid="jmap_submission_addresses")
     email_delivered.connect(vacation.note_delivery, dispatch_uid="jmap_submission_vacation")
     work.register(vacation.QUEUE, vacation.answer_due)
+    work.register(outbox.QUEUE, worker.run)
+    submissions.register_guard(limits.guard)
     maintenance.register("vacation replies", vacation.forget_replies)
     maintenance.register("finished submissions", retention.purge)
+    maintenance.register("DKIM keys", dkim_keys.purge)
+    maintenance.register("counts of sending", flow.purge)
 
 
 def _follow_addresses(sender: Any, account_id: int, added: Sequence[int], **kwargs: Any) -> None:

@@ -52,8 +52,9 @@ class QueuedMessage(models.Model):
     ``mail_from``: the reverse-path, "" for the null one. ``sender_domain``: the domain (A-label) on whose behalf it is
     sent, which decides signature and route. ``ret``, ``envid`` (without xtext), ``body``, ``smtputf8``: parameters of
     MAIL as the client asked, "" for none (RFC 3461, RFC 6152, RFC 6531). ``release_at``: when FUTURERELEASE lets it go
-    (RFC 4865). ``expires_at``: when trying ends (RFC 5321 §4.5.4). ``finished_at``: when the last recipient was
-    settled; some time after, ``blob`` is let go.
+    (RFC 4865). ``message_id``: its Message-ID, by which a report that comes back may name it; known once it was tried.
+    ``expires_at``: when trying ends (RFC 5321 §4.5.4). ``finished_at``: when the last recipient was settled; some time
+    after, ``blob`` is let go.
     """
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False, verbose_name=_("account"))
@@ -70,6 +71,7 @@ class QueuedMessage(models.Model):
     release_at = models.DateTimeField(_("release"), null=True)
     created_at = models.DateTimeField(_("queued"))
     expires_at = models.DateTimeField(_("expires"))
+    message_id = models.CharField("Message-ID", max_length=255, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
 
     class Meta:
@@ -84,6 +86,7 @@ class QueuedMessage(models.Model):
         ]
         indexes = [
             models.Index(fields=["account", "created_at"], name="jmap_sub_message_age"),
+            models.Index(fields=["account", "message_id"], condition=~Q(message_id=""), name="jmap_sub_message_named"),
             models.Index(
                 fields=["finished_at"], condition=Q(finished_at__isnull=False), name="jmap_sub_message_finished"
             ),
@@ -99,7 +102,8 @@ class QueuedRecipient(models.Model):
     ``address`` is as the client wrote it, and the key of deliveryStatus; ``domain`` its domain in A-labels, or an
     address literal. ``notify`` (comma-separated, upper case) and ``orcpt`` (without xtext, with its type) are
     parameters of RCPT, "" for none (RFC 3461). The reply is that of RCPT, or of DATA where that refused the message;
-    ``reply_text`` is one line (RFC 8621 §7, smtpReply). ``displayed``: an MDN says so.
+    ``reply_text`` is one line (RFC 8621 §7, smtpReply). ``displayed``: an MDN says so. ``delay_told``: its sender knows
+    that it still waits.
     """
 
     account = models.ForeignKey(Account, models.PROTECT, related_name="+", db_index=False, verbose_name=_("account"))
@@ -122,6 +126,7 @@ class QueuedRecipient(models.Model):
     reply_text = models.CharField(_("reply"), max_length=1000, blank=True)
     relay_host = models.CharField(_("answered by"), max_length=255, blank=True)
     displayed = models.BooleanField(_("displayed"), default=False)
+    delay_told = models.BooleanField(default=False)
     settled_at = models.DateTimeField(_("settled"), null=True)
 
     class Meta:

@@ -10,7 +10,7 @@ Rules kept here:
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -24,6 +24,12 @@ from jmap.store import Writer, writing
 from submission.conf import submission_options
 from submission.models import EmailSubmission, Origin, QueuedMessage, QueuedRecipient, Status, UndoStatus
 from submission.models.queue import OPEN
+from submission.smtp.replies import Reply
+
+__all__ = [
+    "QUEUE", "NewMessage", "NewRecipient", "Outcome", "Recorded", "Reply", "Result", "cancel", "cancel_message",
+    "enqueue", "hold", "record_outcomes", "release", "retry_now",
+]  # fmt: skip
 
 _CANCELABLE = (Status.WAITING, Status.HELD)
 
@@ -73,23 +79,15 @@ class Result(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
-    """What a server answered: code, enhanced code ("" for none) and the text in one line; made up where none spoke."""
-
-    code: int
-    enhanced: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of one recipient; ``retry_at`` is needed for DEFERRED alone."""
+    """What came of one recipient; ``retry_at`` is needed for DEFERRED alone. ``in_doubt``: the server may have it."""
 
     recipient_id: int
     result: Result
     reply: Reply
     host: str = ""
     retry_at: datetime | None = None
+    in_doubt: bool = False
 
 
 @dataclass(slots=True)
@@ -226,12 +224,18 @@ def cancel(writer: Writer, message_keys: Iterable[int], now: datetime | None = N
 # ------------------------------------------------------------------------------------------------------ what came of it
 
 
-def record_outcomes(account_id: int, lease: UUID, outcomes: Sequence[Outcome], now: datetime | None = None) -> Recorded:
+def record_outcomes(
+    account_id: int,
+    lease: UUID,
+    outcomes: Sequence[Outcome],
+    now: datetime | None = None,
+    then: Callable[[Recorded], None] | None = None,
+) -> Recorded:
     """Write what came of recipients of one account that were claimed under ``lease``, and end the lease.
 
     Who lost the lease changes nothing. The submissions concerned get a new modseq each, ``undo_status`` becomes final
-    with the first recipient that is handed on or when nothing is left to send, and clients hear of it. One transaction;
-    it may stand inside another one that queues the DSNs (call it first there: it takes the account's lock).
+    with the first recipient that is handed on or when nothing is left to send, and clients hear of it. One transaction,
+    in which ``then`` is called last: what goes with the outcomes happens with them, and what it raises undoes all.
     """
     moment = now or timezone.now()
     recorded = Recorded()
@@ -248,12 +252,14 @@ def record_outcomes(account_id: int, lease: UUID, outcomes: Sequence[Outcome], n
             rows,
             (
                 "status", "attempts", "next_attempt_at", "last_attempt_at", "lease", "lease_until",
-                "reply_code", "reply_enhanced", "reply_text", "relay_host", "settled_at",
+                "reply_code", "reply_enhanced", "reply_text", "relay_host", "settled_at", "in_doubt",
             ),
             batch_size=500,
         )  # fmt: skip
         recorded.recipients = {row.pk for row in rows}
         recorded.finished = _settle_messages(writer, {row.message_id for row in rows}, moment)
+        if then is not None:
+            then(recorded)
     return recorded
 
 
@@ -265,6 +271,7 @@ def _apply(row: QueuedRecipient, outcome: Outcome, moment: datetime) -> None:
     row.reply_code, row.reply_enhanced = outcome.reply.code, outcome.reply.enhanced[:11]
     row.reply_text = outcome.reply.text[:1_000]
     row.relay_host = outcome.host[:255]
+    row.in_doubt = row.in_doubt or outcome.in_doubt
     if outcome.result is Result.DEFERRED:
         if outcome.retry_at is None:
             raise ValueError("a deferred recipient needs the time of its next attempt")

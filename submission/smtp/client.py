@@ -126,8 +126,18 @@ class Client:
         """Whether another message may be sent."""
         return self._connection.is_open
 
+    @property
+    def tick(self) -> Tick:
+        """What is called every few seconds of a wait."""
+        return self._connection.tick
+
+    @tick.setter
+    def tick(self, tick: Tick) -> None:
+        self._connection.tick = tick
+
     def quit(self) -> None:
         """Part as one should, without waiting long; never raises."""
+        self.tick = lambda: None
         with contextlib.suppress(Exception):
             if self.is_open:
                 self._connection.write(b"QUIT\r\n", 1.0)
