@@ -248,7 +248,7 @@ class Migration(migrations.Migration):
                 (
                     "domain",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
+                        on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
                         to="jmap_mail.domain",
                         verbose_name="domain",

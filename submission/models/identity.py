@@ -45,7 +45,7 @@ class DomainGrant(models.Model):
     """An account may send from every address of a domain, by an administrator's word."""
 
     account = models.ForeignKey(Account, models.CASCADE, related_name="+", db_index=False, verbose_name=_("account"))
-    domain = models.ForeignKey(Domain, models.CASCADE, related_name="+", verbose_name=_("domain"))
+    domain = models.ForeignKey(Domain, models.PROTECT, related_name="+", verbose_name=_("domain"))
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:

@@ -61,6 +61,15 @@ def load(account_id: int) -> VacationResponse:
     return found or VacationResponse(account_id=account_id)
 
 
+def kept(writer: Writer) -> VacationResponse:
+    """The response of the account as a row, made where there was none yet."""
+    row = load(writer.account_id)
+    if row._state.adding:
+        row.created_modseq = row.modseq = writer.next("VacationResponse")
+        row.save()
+    return row
+
+
 def change(writer: Writer, fields: Mapping[str, Any]) -> None:
     """Change the response of the account; who was answered before is answered anew. Raises Invalid."""
     bad = [name for name, value in fields.items() if not _is_valid(name, value)]

@@ -16,6 +16,8 @@ from jmap.store import writing
 from mail.models import Address, Domain, Email, Mailbox
 from mail.services import accounts, mailboxes
 from mail.services.mailboxes import Node
+from submission.models import DomainGrant, EmailSubmission, Identity, VacationResponse
+from submission.services import identities, vacation
 from tests.admin.conftest import Desk
 from tests.store.mailroom import Mailroom
 
@@ -28,6 +30,10 @@ LISTS = {
     "jmap_mail_domain": Domain,
     "jmap_mail_email": Email,
     "jmap_mail_mailbox": Mailbox,
+    "jmap_submission_domaingrant": DomainGrant,
+    "jmap_submission_emailsubmission": EmailSubmission,
+    "jmap_submission_identity": Identity,
+    "jmap_submission_vacationresponse": VacationResponse,
 }
 
 
@@ -47,6 +53,25 @@ def grow(room: Mailroom, count: int) -> None:
         Credential.issue(user, "app", f"Phone {number}")
         blob = Blob.objects.get(pk=emails[number].blob_id)
         Upload.objects.create(account=account, user=user, blob=blob, type="a/b", uploaded_at=timezone.now())
+        identities.grant_domain(account, domain)
+        _send(account)
+
+
+def _send(account: Account) -> None:
+    """Something submitted, and a vacation response."""
+    with writing(account.pk) as writer:
+        vacation.change(writer, {"is_enabled": True})
+        modseq = writer.next("EmailSubmission")
+        EmailSubmission.objects.create(
+            account=account,
+            created_modseq=modseq,
+            modseq=modseq,
+            identity_key=1,
+            email_key=1,
+            thread_key=1,
+            envelope={"mailFrom": {"email": "a@b.test"}, "rcptTo": []},
+            send_at=timezone.now(),
+        )
 
 
 def statements(desk: Desk, page: str, *args: Any, **query: Any) -> list[str]:
@@ -65,6 +90,8 @@ def test_a_list_of_fifty_takes_no_more_statements_than_one_of_few(desk: Desk, ro
     Upload.objects.create(
         account=room.account, user=room.account.user, blob_id=email.blob_id, type="a/b", uploaded_at=timezone.now()
     )
+    identities.grant_domain(room.account, Domain.objects.get())
+    _send(room.account)
     few = len(statements(desk, f"{page}_changelist"))
     grow(room, 50)
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 from jmap.models import Account, AccountAccess, Credential
 from jmap.models.credential import digest
 from jmap.store import writing
+from mail.services import accounts
 from push.models import Ticket
 
 User = get_user_model()
@@ -22,6 +23,15 @@ def person(name: str) -> dict[str, Any]:
     """A user with a password and an account."""
     user = User.objects.create_user(name, password=f"{name}'s pässword")
     account = Account.objects.create(name=name, user=user)
+    return {"name": name, "password": f"{name}'s pässword", "account": account.wire_id}
+
+
+def writer(name: str) -> dict[str, Any]:
+    """A person who has an address, and so can send."""
+    accounts.create_domain("wire.test")
+    account = accounts.create_user_and_account(
+        username=name, password=f"{name}'s pässword", address=f"{name}@wire.test"
+    )
     return {"name": name, "password": f"{name}'s pässword", "account": account.wire_id}
 
 

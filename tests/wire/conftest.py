@@ -75,6 +75,10 @@ class Clerk:
         """A new person."""
         return Person(**self.person(name=f"person{next(_NAMES)}"))
 
+    def correspondent(self) -> Person:
+        """A new person with an address."""
+        return Person(**self.writer(name=f"person{next(_NAMES)}"))
+
 
 @dataclass
 class Site:
