@@ -135,6 +135,7 @@ ENTRIES = {
     entry.__name__: entry
     for entry in (
         person,
+        writer,
         share,
         unshare,
         credential,
