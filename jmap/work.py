@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from django.db import transaction
+from django.db import close_old_connections, transaction
 from django.utils.module_loading import import_string
 
 from jmap.conf import OptionsReader
@@ -35,6 +36,12 @@ class WorkOptions:
 work_options = OptionsReader(WorkOptions, section="WORK")
 
 _queues: dict[str, Callable[[], object]] = {}
+
+INTERVAL = 15.0
+"""Seconds after which a queue is looked at though nobody rang: rows fall due, and calls get lost."""
+
+stopping = threading.Event()
+"""Set when this process is about to end: a queue's function ends after what it has begun."""
 
 
 def register(queue: str, run: Callable[[], object]) -> None:
@@ -63,12 +70,16 @@ def run(queue: str) -> bool:
 
 def wake(queue: str) -> None:
     """Tell a worker, after the commit of this transaction, that rows wait."""
-    transaction.on_commit(lambda: _tell(queue), robust=True)
+    transaction.on_commit(lambda: tell(queue), robust=True)
 
 
-def _tell(queue: str) -> None:
-    waker: Callable[[str], None] = import_string(work_options().waker)
-    waker(queue)
+def tell(queue: str) -> None:
+    """Tell a worker at once; whatever goes wrong is logged, since rows wait for the next look anyway."""
+    try:
+        waker: Callable[[str], None] = import_string(work_options().waker)
+        waker(queue)
+    except Exception:
+        log.exception("no worker could be told that %s has rows", queue)
 
 
 # ------------------------------------------------------------------------------------------ the threads of this process
@@ -87,7 +98,27 @@ def ring(queue: str) -> None:
 def wait(timeout: float | None = None) -> set[str]:
     """The queues that were rung for since the last call, as soon as there is one; none after ``timeout`` seconds."""
     with _bell:
-        _bell.wait_for(lambda: _rung, timeout)
+        _bell.wait_for(lambda: _rung or stopping.is_set(), timeout)
         rung = set(_rung)
         _rung.clear()
     return rung
+
+
+def serve(interval: float = INTERVAL) -> None:
+    """Work through queues as they are rung for, and through all of them now and then, until ``stopping`` is set."""
+    looked = -interval
+    while not stopping.is_set():
+        rung = wait(interval)
+        if time.monotonic() - looked >= interval:
+            looked = time.monotonic()
+            rung = set(_queues)
+        for queue in sorted(rung & _queues.keys()):
+            close_old_connections()
+            run(queue)
+
+
+def stop() -> None:
+    """Let every ``serve`` of this process come to its end."""
+    stopping.set()
+    with _bell:
+        _bell.notify_all()

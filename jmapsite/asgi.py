@@ -11,7 +11,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "jmapsite.settings")
 django_application = get_asgi_application()
 
 from jmap.edge.asgi import Application, edge  # noqa: E402 - the edge needs Django's applications loaded
-from jmapsite import housekeeping  # noqa: E402
+from jmapsite import housekeeping, workers  # noqa: E402
 
 application = edge(cast("Application", django_application))
 housekeeping.start(settings.DATA_DIR)
+if not settings.CELERY_BROKER_URL:
+    workers.start(settings.QUEUE_WORKERS)

@@ -220,6 +220,28 @@ REST_FRAMEWORK: dict[str, Any] = {
 
 CELERY_BROKER_URL = env.text("BROKER_URL") or None
 CELERY_TASK_IGNORE_RESULT = True
+CELERY_BEAT_SCHEDULE = {
+    # Rows fall due and calls get lost: this is what finds them. A call that is late by then is of no use any more.
+    "queues": {"task": "jmap.work.all", "schedule": 15.0, "options": {"expires": 15}},
+    "chores": {"task": "jmap.maintain", "schedule": 3_600.0},
+}
+if CELERY_BROKER_URL:
+    JMAP["WORK"] = {"WAKER": "jmap.tasks.send"}
+
+QUEUE_WORKERS = env.number("QUEUE_WORKERS", 2, minimum=0, maximum=64)
+"""Threads of each server process that work through the queues where no broker is configured."""
+
+# --- Mail out: a smarthost for the whole site; others are made in the admin ------------------------------------------
+
+if env.text("EMAIL_HOST"):
+    EMAIL_HOST = env.text("EMAIL_HOST")
+    EMAIL_PORT = env.number("EMAIL_PORT", 587, minimum=1, maximum=65535)
+    EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
+    EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
+    EMAIL_USE_SSL = env.flag("EMAIL_USE_SSL", EMAIL_PORT == 465)
+    EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", not EMAIL_USE_SSL)
+
+JMAP["SUBMISSION"] = {"SECRET_KEYS": env.words("SECRET_KEYS"), "HOSTNAME": env.text("MAIL_HOSTNAME")}
 
 # --- Logging: to standard error, one line an event, never a message's content, a password or a token -----------------
 

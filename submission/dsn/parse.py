@@ -39,9 +39,10 @@ class Told:
 @dataclass(slots=True)
 class Report:
     """A report; ``kind`` is "dsn", "mdn" or "arf". ``original_id`` is the Message-ID of what is reported on,
-    ``returned`` the header fields of it that came back, by name in lowercase."""
+    ``returned`` the header fields of it that came back, by name in lowercase; ``own_id`` the report's own."""
 
     kind: str
+    own_id: str = ""
     envid: str = ""
     original_id: str = ""
     told: list[Told] = field(default_factory=list)
@@ -79,6 +80,7 @@ def _read(message: Message) -> Report | None:
                 report = _arf(list(_blocks(part)))
     if report is None:
         return None
+    report.own_id = message_id(_text(message.get("Message-ID", "")))
     for part in parts[1:]:
         if part.get_content_type() in ("message/rfc822", "message/global"):
             nested = part.get_payload()

@@ -6,10 +6,12 @@ RouteState and DkimKey say how mail leaves; the rest counts it and bounds it.
 """
 
 from submission.models.dkim import DkimKey
-from submission.models.flow import AccountFlow, DomainFlow, Forwarded, QueueFlow, SendingAlarm, SendingLimit
+from submission.models.flow import AccountFlow, DomainFlow, QueueFlow, SendingAlarm, SendingLimit
+from submission.models.forwarding import Forwarded, ForwardingAccount
 from submission.models.identity import DomainGrant, Identity
 from submission.models.queue import Origin, QueuedMessage, QueuedRecipient, Status
 from submission.models.relay import RouteState, Security, Smarthost
+from submission.models.reports import ReportDue
 from submission.models.submission import EmailSubmission, SubmissionReport, UndoStatus
 from submission.models.vacation import VacationDue, VacationReply, VacationResponse
 
@@ -20,11 +22,13 @@ __all__ = [
     "DomainGrant",
     "EmailSubmission",
     "Forwarded",
+    "ForwardingAccount",
     "Identity",
     "Origin",
     "QueueFlow",
     "QueuedMessage",
     "QueuedRecipient",
+    "ReportDue",
     "RouteState",
     "Security",
     "SendingAlarm",

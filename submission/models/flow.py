@@ -135,21 +135,3 @@ class SendingAlarm(models.Model):
 
     def __str__(self) -> str:
         return f"{self.account}: {self.get_kind_display()}"
-
-
-class Forwarded(models.Model):
-    """A message that an alias of ours sent on: taken once, however often it is offered; ``key`` is its name."""
-
-    key = models.BinaryField(max_length=32, unique=True)
-    alias = models.CharField(max_length=320)
-    message_key = models.BigIntegerField()
-    at = models.DateTimeField()
-
-    class Meta:
-        indexes = [
-            models.Index(fields=["alias", "at"], name="jmap_sub_forwarded_alias"),
-            models.Index(fields=["at"], name="jmap_sub_forwarded_at"),
-        ]
-
-    def __str__(self) -> str:
-        return self.alias

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from django.utils import timezone
 
@@ -29,54 +30,81 @@ from submission.relay.record import record
 from submission.relay.sessions import RouteClosed, Sessions
 from submission.relay.transmit import Parcel
 from submission.secrets import SealBroken
-from submission.services import dkim_keys, flow
+from submission.services import dkim_keys, flow, limits
 from submission.services.outbox import QUEUE, Outcome, Result
 from submission.smtp.replies import Reply
 
 log = logging.getLogger("submission.relay")
 
+SWEEP, WATCH = 10.0, 300.0
+"""Seconds between two looks at what workers that are gone left behind, and at what accounts send."""
+RUN = 60.0
+"""Seconds after which a run makes place for another, so that a task of a worker that is to end does end."""
+
 _watch = Watch()
-_own = threading.local()
 
 
-def run(stop: threading.Event | None = None) -> int:
-    """Send what is due, until nothing is; how many messages were dealt with. ``stop``: end after the current one."""
-    sessions: Sessions = _own.__dict__.setdefault("sessions", Sessions())
-    worker = Worker(sessions, stop or threading.Event())
+def run() -> int:
+    """Send what is due, until nothing is or RUN is over; how many messages were dealt with."""
+    _sweep.when_due()
+    _alarms.when_due()
+    sessions = Sessions()
     try:
-        return worker.run()
+        return Worker(sessions).run()
     finally:
         sessions.close_idle(0.0)
 
 
 def sweep() -> int:
     """Take back what a worker that is gone had claimed, and what a clock put off; how many recipients."""
-    found = _watch.sweep() + leases.mend_clock()
-    if found:
-        work.ring(QUEUE)
-    return found
+    return _watch.sweep() + leases.mend_clock()
+
+
+class _NowAndThen:
+    """Something that one of the threads of this process does every few seconds."""
+
+    def __init__(self, do: Callable[[], object], seconds: float) -> None:
+        self._do, self._seconds = do, seconds
+        self._lock = threading.Lock()
+        self._done = -seconds
+
+    def when_due(self) -> None:
+        """Do it if it was done long enough ago, and nobody is at it."""
+        if self._lock.acquire(blocking=False):
+            try:
+                if time.monotonic() - self._done >= self._seconds:
+                    self._done = time.monotonic()
+                    self._do()
+            finally:
+                self._lock.release()
+
+
+_sweep = _NowAndThen(sweep, SWEEP)
+_alarms = _NowAndThen(limits.watch, WATCH)
 
 
 class Worker:
     """One worker with its open sessions."""
 
-    def __init__(self, sessions: Sessions, stop: threading.Event) -> None:
+    def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._stop = stop
+        self._stop = work.stopping
         self._counts: Counter[tuple[int, str]] = Counter()
 
     def run(self) -> int:
-        """Work until nothing is due."""
-        done = 0
+        """Work until nothing is due, or RUN is over."""
+        done, begin = 0, time.monotonic()
         while not self._stop.is_set():
             lease = Lease()
             claimed = lease.claim()
             if not claimed:
                 break
-            if sum(map(len, claimed.values())) >= leases.BATCH:
-                work.ring(QUEUE)
+            if sum(map(len, claimed.values())) >= leases.BATCH or time.monotonic() - begin >= RUN:
+                work.tell(QUEUE)
             self._batch(lease, claimed)
             done += len(claimed)
+            if time.monotonic() - begin >= RUN:
+                break
         return done
 
     def _batch(self, lease: Lease, claimed: Mapping[int, Sequence[int]]) -> None:

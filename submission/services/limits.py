@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from django.db import IntegrityError, transaction
 from django.db.models import Q, Sum
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -161,10 +162,12 @@ def watch(now: datetime | None = None) -> list[SendingAlarm]:
 
 def _raise(account: int, kind: str, measured: int, usual: int, now: datetime) -> SendingAlarm | None:
     """The alarm, unless the same one was raised before and nobody has settled it."""
-    alarm = SendingAlarm(account_id=account, kind=kind, measured=measured, usual=usual, raised_at=now)
-    made = SendingAlarm.objects.bulk_create([alarm], ignore_conflicts=True)
-    raised = SendingAlarm.objects.filter(account_id=account, kind=kind, settled_at=None, raised_at=now).first()
-    if not made or raised is None:
+    try:
+        with transaction.atomic():
+            raised = SendingAlarm.objects.create(
+                account_id=account, kind=kind, measured=measured, usual=usual, raised_at=now
+            )
+    except IntegrityError:
         return None
     words = ngettext("%(n)d, the bound is %(m)d", "%(n)d, the bound is %(m)d", measured) % {"n": measured, "m": usual}
     log.error("account %d: %s (%s)", account, kind, words)

@@ -28,7 +28,7 @@ from submission.smtp.replies import Reply
 
 __all__ = [
     "QUEUE", "NewMessage", "NewRecipient", "Outcome", "Recorded", "Reply", "Result", "cancel", "cancel_message",
-    "enqueue", "hold", "record_outcomes", "release", "retry_now",
+    "enqueue", "hold", "record_outcomes", "release", "retry_now", "touch",
 ]  # fmt: skip
 
 _CANCELABLE = (Status.WAITING, Status.HELD)
@@ -217,7 +217,7 @@ def cancel(writer: Writer, message_keys: Iterable[int], now: datetime | None = N
         messages = QueuedMessage.objects.filter(pk__in=canceled)
         messages.update(finished_at=moment)
         keys = messages.values_list("submission_key", flat=True)
-        _touch(writer, {key: UndoStatus.CANCELED for key in keys if key is not None})
+        touch(writer, {key: UndoStatus.CANCELED for key in keys if key is not None})
     return canceled
 
 
@@ -297,12 +297,12 @@ def _settle_messages(writer: Writer, message_keys: set[int], moment: datetime) -
         if submission is not None:
             is_final = key in finished or not states[key].isdisjoint(handed_on)
             touched[submission] = UndoStatus.FINAL if is_final else None
-    _touch(writer, touched)
+    touch(writer, touched)
     return finished
 
 
-def _touch(writer: Writer, submissions: dict[int, UndoStatus | None]) -> None:
-    """Give submissions that still exist a new modseq, and a new undo status where one is given."""
+def touch(writer: Writer, submissions: dict[int, UndoStatus | None]) -> None:
+    """Tell clients that submissions, as far as they exist, are others than before; with a new undo status if given."""
     rows = list(EmailSubmission.objects.filter(account_id=writer.account_id, pk__in=submissions))
     for row in rows:
         row.modseq = writer.next("EmailSubmission")

@@ -15,7 +15,7 @@ from jmap.models import Account
 from jmap.store import writing
 from mail.models import Email
 from mail.services import accounts
-from submission.models import EmailSubmission, Origin, QueuedMessage, QueuedRecipient
+from submission.models import EmailSubmission, Origin, QueuedMessage, QueuedRecipient, Smarthost
 from submission.relay import sessions, worker
 from submission.services import outbox, smarthosts
 from submission.services.outbox import NewMessage, NewRecipient
@@ -93,7 +93,7 @@ def person(address: str) -> Account:
 def use(server: ScriptedServer, **values: Any) -> None:
     """Make a server the site's smarthost."""
     given = {"host": "127.0.0.1", "port": server.port, "security": "none", "signs_return_path": False, **values}
-    smarthosts.save(given, password=None)
+    smarthosts.save(given, password=None, smarthost=Smarthost.objects.filter(domain=None).first())
 
 
 @pytest.fixture

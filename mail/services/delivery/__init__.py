@@ -8,7 +8,7 @@ together), ``forwarding`` (the port for other sites), ``log`` and ``purging``.
 """
 
 from mail.services.delivery.envelope import Envelope, Outcome
-from mail.services.delivery.forwarding import Forward, ForwardingRefused, register_forwarder
+from mail.services.delivery.forwarding import Forward, ForwardingRefused, register_forwarder, register_redirect
 from mail.services.delivery.log import record_refusals
 from mail.services.delivery.recipients import check_recipient, check_recipients, resolve
 from mail.services.delivery.service import deliver
@@ -23,5 +23,6 @@ __all__ = [
     "deliver",
     "record_refusals",
     "register_forwarder",
+    "register_redirect",
     "resolve",
 ]

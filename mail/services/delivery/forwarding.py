@@ -42,7 +42,11 @@ Forwarder = Callable[[Spool, Forward], None]
 """Takes a message over, with Return-Path left out and Delivered-To (the alias) and Received written; it may be read
 again and again and takes no more octets. Raises ForwardingRefused, OSError or DatabaseError."""
 
+Redirect = Callable[[str], str | None]
+"""Where mail for an address goes that no row knows, since it carries its target in itself; None for any other one."""
+
 _forwarder: Forwarder | None = None
+_redirect: Redirect | None = None
 
 
 def register_forwarder(forwarder: Forwarder | None) -> None:
@@ -54,3 +58,14 @@ def register_forwarder(forwarder: Forwarder | None) -> None:
 def forwarder() -> Forwarder | None:
     """Who sends mail on, if anybody."""
     return _forwarder
+
+
+def register_redirect(redirect: Redirect | None) -> None:
+    """Let an app say where mail for return paths of its own goes; call it from ``AppConfig.ready``."""
+    global _redirect
+    _redirect = redirect
+
+
+def redirect(address: str) -> str | None:
+    """Where mail for an address goes that carries its target in itself, or None."""
+    return _redirect(address) if _redirect is not None else None

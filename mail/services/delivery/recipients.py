@@ -20,6 +20,7 @@ from mail.services.delivery import envelope as outcomes
 from mail.services.delivery import sql
 from mail.services.delivery.conf import DeliveryOptions, delivery_options
 from mail.services.delivery.envelope import Outcome
+from mail.services.delivery.forwarding import redirect
 from mail.services.delivery.sql import Found
 from mail.services.errors import InvalidAddress
 
@@ -110,7 +111,9 @@ def resolve(addresses: Sequence[str]) -> list[Destination]:
 
 def _destination(book: _AddressBook, address: str, start: Name | None) -> Destination:
     destination = Destination(address)
-    if start is None:
+    if target := redirect(address):
+        destination.elsewhere.append(Elsewhere(address, target))
+    elif start is None:
         destination.refusals.append((address, outcomes.BAD_ADDRESS))
     elif not book.entries[start]:
         destination.refusals.append((address, outcomes.NO_DOMAIN))
