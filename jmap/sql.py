@@ -9,6 +9,7 @@ emails takes 3 ms where one UPDATE for each takes 90 ms (PostgreSQL).
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -18,6 +19,20 @@ _MAX_PARAMETERS = 30_000
 """SQLite takes 32,766 parameters in a statement."""
 _ALL = 1 << 62
 """A limit that is none, for both databases."""
+
+
+@contextmanager
+def pipelined() -> Iterator[None]:
+    """Send the statements inside one after the other and wait for all of them at the end (PostgreSQL).
+
+    Only for statements that give no rows, inside a transaction; what one of them raises is raised at the end, as
+    Django raises it. Ten inserts take 0.9 ms instead of 1.6.
+    """
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.wrap_database_errors, connection.connection.pipeline():
+        yield
 
 
 def begin_snapshot() -> None:
@@ -133,6 +148,21 @@ def insert_rows(table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]
         )
 
 
+def insert_numbered(
+    table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]], by: str, types: Sequence[type] = ()
+) -> dict[Any, int]:
+    """Insert rows whose keys the database gives; the keys, by the value of the column ``by``, which is distinct.
+
+    ``types`` as for ``tables``. 0.2 ms for one row where ``bulk_create`` takes 0.5 (PostgreSQL).
+    """
+    picked = ", ".join(f"column{number}" for number in range(1, len(columns) + 1))
+    keys: dict[Any, int] = {}
+    for given, parameters in tables(rows, types):
+        statement = f"INSERT INTO {table} ({', '.join(columns)}) SELECT {picked} FROM {given} WHERE true"
+        keys.update(select(f"{statement} RETURNING {by}, id", parameters))
+    return keys
+
+
 def update_rows(table: str, key: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     """Update rows, each given as its key followed by the new values of ``columns``."""
     assignments = ", ".join(f"{name} = given.column{number}" for number, name in enumerate(columns, 2))
@@ -153,18 +183,25 @@ def delete_pairs(table: str, columns: tuple[str, str], pairs: Iterable[tuple[Any
         execute(f"DELETE FROM {table} WHERE ({first}, {second}) IN (SELECT column1, column2 FROM {given})", parameters)
 
 
-def tables(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[str, list[Any]]]:
+def moment(value: datetime) -> Any:
+    """A moment as the database's driver takes it."""
+    return connection.ops.adapt_datetimefield_value(value)
+
+
+def tables(rows: Iterable[Sequence[Any]], types: Sequence[type] = ()) -> Iterator[tuple[str, list[Any]]]:
     """Rows as tables for a FROM clause, named ``given`` with columns ``column1``, ``column2``, …, and their parameters.
 
     On PostgreSQL one array for each column, so that a statement is the same text for any number of rows; on SQLite a
-    VALUES list, cut where it would have too many parameters.
+    VALUES list, cut where it would have too many parameters. ``types`` are those of the columns, where one may hold
+    nothing but None; otherwise the values tell.
     """
     every = list(rows)
     if not every:
         return
     if connection.vendor == "postgresql":
         columns = [list(column) for column in zip(*every, strict=True)]
-        arrays = ", ".join(f"%s::{_array_type(column)}" for column in columns)
+        kinds = types or [_type_of(column) for column in columns]
+        arrays = ", ".join(f"%s::{_ARRAY_TYPES[kind]}" for kind in kinds)
         names = ", ".join(f"column{number}" for number in range(1, len(columns) + 1))
         yield f"unnest({arrays}) AS given ({names})", columns
         return
@@ -179,9 +216,8 @@ def tables(rows: Iterable[Sequence[Any]]) -> Iterator[tuple[str, list[Any]]]:
 _ARRAY_TYPES = {bool: "boolean[]", int: "bigint[]", str: "text[]", bytes: "bytea[]", datetime: "timestamptz[]"}
 
 
-def _array_type(column: Sequence[Any]) -> str:
-    known = next((value for value in column if value is not None), "")
-    return _ARRAY_TYPES[type(known)]
+def _type_of(column: Sequence[Any]) -> type:
+    return type(next((value for value in column if value is not None), ""))
 
 
 def select(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:

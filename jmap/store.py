@@ -19,7 +19,6 @@ from typing import Any, Protocol
 from django.db import connection, models, transaction
 
 from jmap import sql
-from jmap.models.account import TypeState
 from jmap.models.tracked import services_write
 from jmap.protocol.errors import MethodError
 from jmap.signals import state_changed
@@ -221,8 +220,8 @@ def changes(model: type[models.Model], type_name: str, account_id: int, since: s
 
 
 def _type_modseq(account_id: int, type_name: str) -> int:
-    found = TypeState.objects.filter(account_id=account_id, type=type_name).values_list("modseq", flat=True).first()
-    return found or 0
+    row = sql.state_row(account_id, type_name)
+    return (row and row[1]) or 0
 
 
 def _flush(writer: Writer) -> None:

@@ -39,6 +39,34 @@ def held(account_id: int, keys: Iterable[int]) -> list[tuple[Any, ...]]:
     return found
 
 
+def mailbox_keys(account_id: int) -> list[int]:
+    """The keys of all mailboxes of an account; 0.15 ms against 0.4 as a QuerySet, on the path of every new email."""
+    return [key for (key,) in sql.select("SELECT id FROM jmap_mail_mailbox WHERE account_id = %s", [account_id])]
+
+
+def domain_of(account_id: int) -> str | None:
+    """The domain of an account's first address, its primary one where it has one; 0.15 ms against 0.6."""
+    rows = sql.select(
+        "SELECT d.name FROM jmap_mail_address a JOIN jmap_mail_domain d ON d.id = a.domain_id WHERE a.account_id = %s"
+        " ORDER BY a.is_primary DESC, a.id LIMIT 1",
+        [account_id],
+    )
+    return rows[0][0] if rows else None
+
+
+def threads_of_references(account_id: int, keys: Sequence[bytes]) -> list[tuple[bytes, int]]:
+    """(key, thread) of the known ones among keys of message ids; 0.15 ms against 0.4 as a QuerySet."""
+    found: list[tuple[bytes, int]] = []
+    for given, parameters in sql.tables((key,) for key in keys):
+        rows = sql.select(
+            f"SELECT r.key, r.thread_id FROM {given} JOIN jmap_mail_threadreference r ON r.key = given.column1"
+            " AND r.account_id = %s",
+            [*parameters, account_id],
+        )
+        found += [(bytes(key), thread) for key, thread in rows]
+    return found
+
+
 def threads_with_mailboxes(account_id: int, keys: Iterable[int]) -> list[tuple[Any, ...]]:
     """(key of Trash, thread, created_modseq, size, unread_live, unread_trash, mailbox, its size) of threads.
 

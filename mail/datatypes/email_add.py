@@ -8,7 +8,7 @@ Rules kept here:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from mmap import mmap
@@ -16,6 +16,7 @@ from mmap import mmap
 from jmap import store
 from jmap.blobs import service as blobs
 from jmap.blobs.errors import BlobGone
+from jmap.blobs.service import Stored
 from jmap.ids import decode, encode
 from jmap.protocol.errors import SetError
 from jmap.protocol.ports import Json, SetResult
@@ -31,13 +32,14 @@ _ATTEMPTS = 3
 
 @dataclass(slots=True)
 class Arrival:
-    """A message about to be added: its octets, kept in a blob, and what was derived from them.
+    """A message about to be added: its octets, kept durably, and what was derived from them.
 
-    ``tell``: properties to answer besides id, blobId, threadId and size.
+    ``blob``: the key of its row, or what was stored and has no row yet. ``tell``: properties to answer besides id,
+    blobId, threadId and size.
     """
 
     data: bytes | mmap
-    blob_id: int
+    blob: int | Stored
     content: Derived
     placement: Placement
     received_at: datetime
@@ -86,8 +88,11 @@ def add(writer: Writer, arrivals: Mapping[str, Arrival], result: SetResult) -> N
         refused |= _refuse_what_does_not_fit(writer, fine)
         fine = {creation_id: arrival for creation_id, arrival in fine.items() if creation_id not in refused}
     result.not_created.update(refused)
-    new = [NewEmail(one.content, one.blob_id, one.placement, one.received_at) for one in fine.values()]
-    for (creation_id, arrival), added in zip(fine.items(), emails.add(writer, new), strict=True):
+    if not fine:
+        return
+    keys = _hold(fine.values())
+    new = [NewEmail(one.content, key, one.placement, one.received_at) for one, key in zip(fine.values(), keys)]
+    for (creation_id, arrival), added in zip(fine.items(), emails.add_judged(writer, new), strict=True):
         result.created[creation_id] = {
             "id": encode("e", added.id),
             "blobId": encode("b", added.blob_id),
@@ -107,16 +112,32 @@ def _refuse_what_does_not_fit(writer: Writer, arrivals: Mapping[str, Arrival]) -
     }
 
 
+def _hold(arrivals: Iterable[Arrival]) -> list[int]:
+    """The keys of the arrivals' blobs, live and locked until the end of the transaction. Raises BlobGone."""
+    kept = [arrival.blob for arrival in arrivals]
+    rows = blobs.attach_many(blob for blob in kept if isinstance(blob, Stored))
+    blobs.pin(*(blob for blob in kept if isinstance(blob, int)))
+    return [rows[blob.key] if isinstance(blob, Stored) else blob for blob in kept]
+
+
 def write(account_id: int, arrivals: Mapping[str, Arrival], work: Callable[[Writer], SetResult]) -> SetResult:
     """Run ``work`` in one transaction that holds the account; again where the collector took a blob just before."""
-    for attempt in range(_ATTEMPTS):
-        try:
-            with store.writing(account_id) as writer:
-                return work(writer)
-        except BlobGone:
-            if attempt == _ATTEMPTS - 1:
-                raise
-            kept = blobs.store_many(account_id, [arrival.data for arrival in arrivals.values()])
-            for arrival, blob in zip(arrivals.values(), kept, strict=True):
-                arrival.blob_id = blob.pk
-    raise AssertionError("unreachable")
+    added: Container[str] = ()
+    try:
+        for attempt in range(_ATTEMPTS):
+            try:
+                with store.writing(account_id) as writer:
+                    result = work(writer)
+                added = result.created
+                return result
+            except BlobGone:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                kept = blobs.put_many(account_id, [arrival.data for arrival in arrivals.values()])
+                for arrival, stored in zip(arrivals.values(), kept, strict=True):
+                    arrival.blob = stored
+        raise AssertionError("unreachable")
+    finally:
+        for creation_id, arrival in arrivals.items():
+            if creation_id not in added and isinstance(arrival.blob, Stored):
+                blobs.abandon(arrival.blob)

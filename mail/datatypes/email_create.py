@@ -15,10 +15,11 @@ from typing import Any
 
 from jmap.blobs import service as blobs
 from jmap.blobs.errors import ObjectMissing
-from jmap.blobs.service import FoundBlob
+from jmap.blobs.service import FoundBlob, Stored
 from jmap.protocol.errors import SetError, SetErrorException
 from jmap.protocol.ports import Context, Json, RawJson
 from jmap.protocol.primitives import format_utc_date, parse_date
+from mail import sql
 from mail.datatypes import email_draft
 from mail.datatypes.capability import MAX_ATTACHMENTS_OCTETS, MAX_MESSAGE_OCTETS
 from mail.datatypes.email_add import Arrival, placement, refuse_misplaced
@@ -26,7 +27,6 @@ from mail.datatypes.email_draft import Part, parts_of, type_of
 from mail.datatypes.email_errors import set_error
 from mail.datatypes.email_properties import header_property
 from mail.mime.compose import BodyNode, ComposeError, Draft, HeaderSpec, Leaf, Multipart, compose
-from mail.models import Address
 from mail.services.content import LINES, derive
 from mail.services.emails import Placement
 from mail.services.errors import MailError
@@ -87,9 +87,9 @@ def prepare(ctx: Context, creates: Mapping[str, Mapping[str, Json]]) -> tuple[di
         blob = blobs.store_bytes(ctx.account.key, data)
         # The mapped octets take the place of those in memory.
         arrivals[creation_id] = _arrival(given, places[creation_id], blobs.map(blob), blob.pk)
-    kept = blobs.store_many(ctx.account.key, waiting.values())
-    for (creation_id, data), blob in zip(waiting.items(), kept, strict=True):
-        arrivals[creation_id] = _arrival(creates[creation_id], places[creation_id], data, blob.pk)
+    kept = blobs.put_many(ctx.account.key, list(waiting.values()))
+    for (creation_id, data), stored in zip(waiting.items(), kept, strict=True):
+        arrivals[creation_id] = _arrival(creates[creation_id], places[creation_id], data, stored)
     return arrivals, refused
 
 
@@ -106,16 +106,10 @@ def _places(creates: Mapping[str, Mapping[str, Json]]) -> tuple[dict[str, Placem
 
 def _domain(account_id: int) -> str:
     """The right side of the Message-IDs that are made for an account."""
-    found = (
-        Address.objects.filter(account_id=account_id)
-        .order_by("-is_primary", "pk")
-        .values_list("domain__name", flat=True)
-        .first()
-    )
-    return found or "localhost"
+    return sql.domain_of(account_id) or "localhost"
 
 
-def _arrival(given: Mapping[str, Json], place: Placement, data: Any, blob_id: int) -> Arrival:
+def _arrival(given: Mapping[str, Json], place: Placement, data: Any, blob: int | Stored) -> Arrival:
     content = derive(data)
     lines = content.properties.split("\n")
     tell: dict[str, Json] = {
@@ -124,7 +118,7 @@ def _arrival(given: Mapping[str, Json], place: Placement, data: Any, blob_id: in
     received_at = parse_date(given["receivedAt"]).replace(microsecond=0)
     if format_utc_date(received_at) != given["receivedAt"]:
         tell["receivedAt"] = format_utc_date(received_at)
-    return Arrival(data, blob_id, content, place, received_at, tell)
+    return Arrival(data, blob, content, place, received_at, tell)
 
 
 def _is_set(given: Mapping[str, Json], field: str) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -20,7 +21,7 @@ from jmap import sql as generic
 from jmap.blobs import service as blobs
 from jmap.store import Writer
 from mail import sql
-from mail.models import Email, EmailKeyword, FormerMembership, Mailbox, RetainedEmail
+from mail.models import Email, EmailKeyword, RetainedEmail
 from mail.models.email import KEYWORD_COLUMNS
 from mail.search import backend as search
 from mail.services import ledger, threads
@@ -119,7 +120,7 @@ def placements(account_id: int, ids: Iterable[int]) -> dict[int, Placement]:
 
 def mailbox_keys(account_id: int) -> frozenset[int]:
     """The keys of all mailboxes of an account."""
-    return frozenset(Mailbox.objects.filter(account_id=account_id).values_list("pk", flat=True))
+    return frozenset(sql.mailbox_keys(account_id))
 
 
 def check(placement: Placement, known: frozenset[int]) -> None:
@@ -165,9 +166,10 @@ def add_judged(writer: Writer, new: Sequence[NewEmail]) -> list[AddedEmail]:
     for source, target in found.merges:
         _merge(writer, source, target)
     rows = [_row(writer, message, thread) for message, thread in zip(new, found.threads, strict=True)]
-    Email.objects.bulk_create(rows)
-    _insert_content(writer, rows, new)
-    _insert_keywords(writer, [(row.pk, message.placement) for row, message in zip(rows, new, strict=True)])
+    _insert(rows)
+    with generic.pipelined():
+        _insert_content(writer, rows, new)
+        _insert_keywords(writer, [(row.pk, message.placement) for row, message in zip(rows, new, strict=True)])
     writer.also("EmailDelivery", rows[-1].modseq)
     ledger.record(
         writer,
@@ -237,18 +239,7 @@ def destroy(writer: Writer, ids: Iterable[int], retain: bool = True) -> list[int
 def _end(writer: Writer, changes: Sequence[Change]) -> None:
     """Settle the books of emails that go, leave their tombstones and history, and delete their rows."""
     ledger.record(writer, changes)
-    FormerMembership.objects.bulk_create(
-        FormerMembership(
-            account_id=writer.account_id,
-            mailbox_key=ACCOUNT,
-            email_key=change.email,
-            thread_key=change.thread,
-            received_at=change.received_at,
-            created_modseq=change.created_modseq,
-            removed_modseq=change.modseq,
-        )
-        for change in changes
-    )
+    ledger.remember(writer, [(ACCOUNT, change, change.created_modseq) for change in changes])
     ledger.bury_at(writer, "Email", [(change.email, change.created_modseq, change.modseq) for change in changes])
     generic.delete_rows("jmap_mail_email", "id", [change.email for change in changes])
 
@@ -299,6 +290,43 @@ def _row(writer: Writer, message: NewEmail, thread: int) -> Email:
         modseq=modseq,
         **dict(zip(KEYWORD_COLUMNS.values(), message.placement.flags(), strict=True)),
     )
+
+
+def _insert(rows: Sequence[Email]) -> None:
+    """Insert email rows, and let each know its key."""
+    given = [
+        [
+            generic.moment(value) if isinstance(value, datetime) else value
+            for value in map(row.__getattribute__, _COLUMNS)
+        ]
+        for row in rows
+    ]
+    keys = generic.insert_numbered("jmap_mail_email", list(_COLUMNS), given, "modseq", list(_COLUMNS.values()))
+    for row in rows:
+        row.pk = keys[row.modseq]
+
+
+_COLUMNS: dict[str, type] = {
+    "account_id": int,
+    "thread_id": int,
+    "blob_id": int,
+    "received_at": datetime,
+    "sent_at": datetime,
+    "size": int,
+    "has_attachment": bool,
+    "has_other_keywords": bool,
+    "subject_key": bytes,
+    "from_key": bytes,
+    "to_key": bytes,
+    "created_modseq": int,
+    "modseq": int,
+    **dict.fromkeys(KEYWORD_COLUMNS.values(), bool),
+}
+"""The columns of Email, and what they hold."""
+
+
+def _bound(value: Any) -> Any:
+    return generic.moment(value) if isinstance(value, datetime) else value
 
 
 def _creation(row: Email, placement: Placement) -> Change:

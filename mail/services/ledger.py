@@ -20,7 +20,7 @@ from datetime import datetime
 from jmap import sql as generic
 from jmap.store import Writer
 from mail import sql
-from mail.models import FormerMembership, Mailbox, Membership
+from mail.models import Mailbox, Membership
 from mail.models.email import KEYWORD_COLUMNS
 from mail.services import quotas
 
@@ -115,9 +115,10 @@ def record(writer: Writer, changes: Sequence[Change], fresh_threads: Iterable[in
     books, trash = _open(writer, changes)
     _count(books, changes, trash)
     _move_memberships(writer, books, changes)
-    _settle_threads(writer, books, trash, frozenset(fresh_threads))
-    _settle_days(writer, books)
-    _settle_mailboxes(writer, books)
+    with generic.pipelined():
+        _settle_threads(writer, books, trash, frozenset(fresh_threads))
+        _settle_days(writer, books)
+        _settle_mailboxes(writer, books)
 
 
 def _count_usage(writer: Writer, changes: Sequence[Change]) -> None:
@@ -219,19 +220,23 @@ def _heads(pairs: set[tuple[int, int]], books: _Books) -> Heads:
 def _leave(writer: Writer, left: Sequence[tuple[int, Change]]) -> None:
     pairs = [(mailbox, change.email) for mailbox, change in left]
     since = sql.membership_modseqs(pairs)
-    FormerMembership.objects.bulk_create(
-        FormerMembership(
-            account_id=writer.account_id,
-            mailbox_key=mailbox,
-            email_key=change.email,
-            thread_key=change.thread,
-            received_at=change.received_at,
-            created_modseq=since[mailbox, change.email],
-            removed_modseq=change.modseq,
-        )
-        for mailbox, change in left
-    )
+    remember(writer, [(mailbox, change, since[mailbox, change.email]) for mailbox, change in left])
     generic.delete_pairs("jmap_mail_membership", ("mailbox_id", "email_id"), pairs)
+
+
+def remember(writer: Writer, left: Iterable[tuple[int, Change, int]]) -> None:
+    """Keep the history of memberships that end: (mailbox, change, modseq at which it began)."""
+    generic.insert_rows(
+        "jmap_mail_formermembership",
+        ["account_id", "mailbox_key", "email_key", "thread_key", "received_at", "created_modseq", "removed_modseq"],
+        [
+            (
+                *(writer.account_id, mailbox, change.email, change.thread),
+                *(generic.moment(change.received_at), began, change.modseq),
+            )
+            for mailbox, change, began in left
+        ],
+    )
 
 
 def _join(
@@ -263,20 +268,20 @@ def _join(
 
 
 def _insert_members(writer: Writer, joined: Sequence[tuple[int, Change]], heads: set[tuple[int, int]]) -> None:
-    Membership.objects.bulk_create(
-        Membership(
-            account_id=writer.account_id,
-            mailbox_id=mailbox,
-            email_id=change.email,
-            thread_id=change.thread,
-            received_at=change.received_at,
-            is_head=(mailbox, change.email) in heads,
-            created_modseq=change.modseq,
-            keyword_modseq=change.modseq,
-            **dict(zip(KEYWORD_COLUMNS.values(), change.after.flags(), strict=True)),
-        )
-        for mailbox, change in joined
-        if change.after
+    generic.insert_rows(
+        "jmap_mail_membership",
+        [
+            *("account_id", "mailbox_id", "email_id", "thread_id", "received_at", "is_head"),
+            *("created_modseq", "keyword_modseq", *KEYWORD_COLUMNS.values()),
+        ],
+        [
+            (
+                *(writer.account_id, mailbox, change.email, change.thread, generic.moment(change.received_at)),
+                *((mailbox, change.email) in heads, change.modseq, change.modseq, *change.after.flags()),
+            )
+            for mailbox, change in joined
+            if change.after
+        ],
     )
 
 

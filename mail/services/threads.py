@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 from jmap import sql as generic
 from jmap.store import Writer
+from mail import sql
 from mail.models import Email, Thread, ThreadReference
 
 MERGE_LIMIT = 100
@@ -109,8 +110,7 @@ def _known(account_id: int, keys: set[bytes]) -> dict[bytes, set[int]]:
     every = sorted(keys)
     for start in range(0, len(every), _KEYS_AT_ONCE):
         some = every[start : start + _KEYS_AT_ONCE]
-        rows = ThreadReference.objects.filter(account_id=account_id, key__in=some).values_list("key", "thread_id")
-        for key, thread in rows:
+        for key, thread in sql.threads_of_references(account_id, some):
             found[bytes(key)].add(thread)
     return found
 
@@ -125,11 +125,11 @@ def _sizes(threads: set[int]) -> dict[int, tuple[int, bool]]:
 
 
 def _make(writer: Writer, count: int) -> list[int]:
-    rows = []
-    for _ in range(count):
-        modseq = writer.next("Thread")
-        rows.append(Thread(account_id=writer.account_id, created_modseq=modseq, modseq=modseq))
-    return [thread.pk for thread in Thread.objects.bulk_create(rows)]
+    modseqs = [writer.next("Thread") for _ in range(count)]
+    rows = [(writer.account_id, modseq, modseq, 0, 0, 0) for modseq in modseqs]
+    columns = ["account_id", "created_modseq", "modseq", "size", "unread_live", "unread_trash"]
+    keys = generic.insert_numbered("jmap_mail_thread", columns, rows, "modseq")
+    return [keys[modseq] for modseq in modseqs]
 
 
 def _remember(
