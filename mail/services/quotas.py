@@ -75,17 +75,20 @@ def room(writer: Writer) -> Room:
 
     A domain with limits is locked, so that nobody takes its room meanwhile.
     """
-    quota = Quota.objects.filter(account_id=writer.account_id).select_related("domain").first()
-    if quota is None:
+    held = sql.usage(writer.account_id)
+    if held is None:
         return Room(None, None)
-    domain = quota.domain
-    if domain is not None and (domain.max_emails, domain.max_octets) != (None, None):
-        domain = Domain.objects.select_for_update(no_key=True).get(pk=domain.pk)
+    limits, domain_id, domain_is_limited = held
+    rows = [limits]
+    if domain_id is not None and domain_is_limited:
+        domain = Domain.objects.select_for_update(no_key=True).get(pk=domain_id)
+        rows.append((domain.max_emails, domain.emails, domain.max_octets, domain.octets))
     usage = writer.pending.get(USAGE, Usage())
     assert isinstance(usage, Usage)
-    emails = [_left(row.max_emails, row.emails + usage.emails) for row in (quota, domain) if row is not None]
-    octets = [_left(row.max_octets, row.octets + usage.octets) for row in (quota, domain) if row is not None]
-    return Room(_least(emails), _least(octets))
+    return Room(
+        _least(_left(most, emails + usage.emails) for most, emails, _, _ in rows),
+        _least(_left(most, octets + usage.octets) for _, _, most, octets in rows),
+    )
 
 
 def limit_account(account: Account, *, max_emails: int | None, max_octets: int | None) -> None:

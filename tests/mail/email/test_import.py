@@ -155,7 +155,7 @@ def test_creation_ids_name_imported_emails_later_in_the_request(alice: Person) -
 @pytest.mark.rfc(8621, "4.8")
 def test_a_blob_that_is_collected_meanwhile_is_kept_again(alice: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     one = {"blobId": alice.upload(MESSAGE), "mailboxIds": place(alice)}
-    add = emails.add
+    add = emails.add_judged
     tries = []
 
     def once_gone(*arguments):
@@ -164,10 +164,10 @@ def test_a_blob_that_is_collected_meanwhile_is_kept_again(alice: Person, monkeyp
             raise BlobGone("collected")
         return add(*arguments)
 
-    monkeypatch.setattr(emails, "add", once_gone)
+    monkeypatch.setattr(emails, "add_judged", once_gone)
     kept = []
-    store_many = service.store_many
-    monkeypatch.setattr(service, "store_many", lambda *arguments: kept.append(1) or store_many(*arguments))
+    put_many = service.put_many
+    monkeypatch.setattr(service, "put_many", lambda *arguments: kept.append(1) or put_many(*arguments))
 
     answer = alice.call("Email/import", emails={"i": one})
 
