@@ -25,10 +25,11 @@ _ALL = 1 << 62
 def pipelined() -> Iterator[None]:
     """Send the statements inside one after the other and wait for all of them at the end (PostgreSQL).
 
-    Only for statements that give no rows, inside a transaction; what one of them raises is raised at the end, as
-    Django raises it. Ten inserts take 0.9 ms instead of 1.6.
+    Inside a transaction alone, and only for who reads no count of changed rows; one that gives rows waits for those
+    before it. What a statement raises may be raised by a later one or at the end, as Django raises it. Ten inserts take
+    0.9 ms instead of 1.6; a delivery waits 14 times instead of 25.
     """
-    if connection.vendor != "postgresql":
+    if connection.vendor != "postgresql" or connection.connection.pgconn.pipeline_status:
         yield
         return
     with connection.wrap_database_errors, connection.connection.pipeline():

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -85,9 +85,10 @@ class Writer:
 
 
 @contextmanager
-def writing(account_id: int) -> Iterator[Writer]:
+def writing(account_id: int, *, is_pipelined: bool = False) -> Iterator[Writer]:
     """Lock the account and write; on commit the changed states are announced.
 
+    ``is_pipelined`` is for who knows every statement inside: see ``sql.pipelined``.
     Raises MethodError accountNotFound where the account is gone. May be nested for the same account only through
     the Writer that is passed on.
     """
@@ -96,11 +97,12 @@ def writing(account_id: int) -> Iterator[Writer]:
         if row is None:
             raise MethodError("accountNotFound")
         writer = Writer(account_id, *row, {}, since=row[1])
-        yield writer
-        for pending in writer.pending.values():
-            pending.settle(writer)
-        if writer.changed:
-            _flush(writer)
+        with sql.pipelined() if is_pipelined else nullcontext():
+            yield writer
+            for pending in writer.pending.values():
+                pending.settle(writer)
+            if writer.changed:
+                _flush(writer)
 
 
 @contextmanager

@@ -265,7 +265,8 @@ def accepts(port: int) -> bool:
 
 
 def start_postgres(detached: bool) -> Server:
-    """Start PostgreSQL; durability is off, since the data dies with the run."""
+    """Start PostgreSQL; durability is off, since the data dies with the run, unless SERVICES_DURABLE asks for it."""
+    durable = "on" if os.environ.get("SERVICES_DURABLE") else "off"
     binaries = program("postgres")
     folder = own_folder("postgres")
     password = secrets.token_hex(16)
@@ -287,9 +288,9 @@ def start_postgres(detached: bool) -> Server:
     settings = {
         "listen_addresses": "127.0.0.1",
         "unix_socket_directories": "",
-        "fsync": "off",
-        "synchronous_commit": "off",
-        "full_page_writes": "off",
+        "fsync": durable,
+        "synchronous_commit": durable,
+        "full_page_writes": durable,
         "jit": "off",
         "max_connections": "200",
         "shared_buffers": "128MB",

@@ -15,7 +15,7 @@ from jmap.blobs import service as blobs
 from jmap.blobs.errors import BlobGone
 from jmap.blobs.spool import Spool
 from jmap.store import Writer, writing
-from mail.models import Mailbox, Role, Verdict
+from mail.models import Role, Verdict
 from mail.services import emails, mailboxes
 from mail.services.content import Derived
 from mail.services.delivery import envelope as outcomes
@@ -53,7 +53,7 @@ def deposit(account_id: int, message: Message, recipients: Sequence[str]) -> Out
         stored = blobs.put_spool(account_id, message.spool)
         is_used = False
         try:
-            with writing(account_id) as writer:
+            with writing(account_id, is_pipelined=True) as writer:
                 outcome = _write(writer, message, stored, recipients)
             is_used = outcome.verdict == Verdict.DELIVERED
             return outcome
@@ -85,11 +85,8 @@ def _write(writer: Writer, message: Message, stored: blobs.Stored, recipients: S
 
 def _mailbox(writer: Writer, is_spam: bool) -> tuple[int, str]:
     """(key, name) of where the message goes: Inbox, or Junk for spam where there is one."""
-    rows = Mailbox.objects.filter(account_id=writer.account_id, role__in=(Role.INBOX, Role.JUNK))
-    found = {role: (key, name) for role, key, name in rows.values_list("role", "pk", "name")}
-    if is_spam and Role.JUNK in found:
-        return found[Role.JUNK]
-    return found.get(Role.INBOX) or _make_inbox(writer)
+    found = sql.mailboxes(writer.account_id, ("inbox", "junk"))
+    return (is_spam and found.get("junk")) or found.get("inbox") or _make_inbox(writer)
 
 
 def _make_inbox(writer: Writer) -> tuple[int, str]:

@@ -55,7 +55,7 @@ class Attempt:
             _cut(given.client, 255),
             _cut(given.protocol, 20),
             self.size,
-            sql.moment(self.at),
+            self.at,
         )
         sql.log(_COLUMNS, [(*common, *_own(entry)) for entry in entries])
 

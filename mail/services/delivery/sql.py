@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.db import connection
-
 from jmap import sql
 
 
@@ -58,23 +56,31 @@ def remember(account_id: int, key: bytes, now: datetime) -> bool:
         sql.select(
             "INSERT INTO jmap_mail_receivedmessage (account_id, key, received_at) VALUES (%s, %s, %s)"
             " ON CONFLICT (account_id, key) DO NOTHING RETURNING id",
-            [account_id, key, moment(now)],
+            [account_id, key, sql.moment(now)],
         )
     )
 
 
 def log(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Insert rows of the delivery log; moments are adapted by ``moment``."""
+    """Insert rows of the delivery log."""
     # As VALUES, since a column that is None in every row tells no type.
     row = f"({', '.join(['%s'] * len(columns))})"
     for start in range(0, len(rows), 500):
         some = rows[start : start + 500]
         sql.execute(
             f"INSERT INTO jmap_mail_deliveryrecord ({', '.join(columns)}) VALUES {', '.join([row] * len(some))}",
-            [value for values in some for value in values],
+            [_bound(value) for values in some for value in values],
         )
 
 
-def moment(value: datetime) -> Any:
-    """A moment as this database keeps it."""
-    return connection.ops.adapt_datetimefield_value(value)
+def mailboxes(account_id: int, roles: Sequence[str]) -> dict[str, tuple[int, str]]:
+    """Role to (key, name) of an account's mailboxes with one of these roles. 0.2 ms against 0.4 for a QuerySet."""
+    rows = sql.select(
+        f"SELECT role, id, name FROM jmap_mail_mailbox WHERE account_id = %s AND role IN ({sql.marks(roles)})",
+        [account_id, *roles],
+    )
+    return {role: (key, name) for role, key, name in rows}
+
+
+def _bound(value: Any) -> Any:
+    return sql.moment(value) if isinstance(value, datetime) else value
