@@ -1,50 +1,33 @@
-"""A message about to be sent: who it says it is from and to, and the form in which it leaves (RFC 5322, RFC 8621 §7).
+"""What the header block of a message about to be sent says: who it is from, and to whom it goes (RFC 5322).
 
 Rules kept here:
-- octets are kept as they are; ``wire_head`` is what a transport puts in the place of the header block: without Bcc, so
-  that nobody learns of blind copies, also where a line that is no field stands in the block; and without Return-Path,
-  which is for the last server to write (RFC 5321 §4.4);
-- whatever some reader could take for an author is looked at: every field down to the first blank line;
+- whatever some reader could take for an author is looked at: every field down to the first blank line, lines ended as
+  they will be on the wire, where a CR alone ends one too;
 - where the message was resent, the latest block of Resent fields says from whom and to whom (RFC 5322 §3.6.6).
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from mmap import mmap
 
 from mail.mime.headers import as_addresses, iterate_fields
+from submission.smtp import content
 
 MAX_HEAD = 1 << 19
 """Octets of a header block; a longer one is not sent."""
 
-_BLANK = re.compile(rb"\r\n\r\n|\n\r?\n|\r\r(?!\n)")
-_LEFT_OUT = re.compile(
-    rb"(?:\A|(?<=[\r\n]))(?:(?:resent-)?bcc|return-path)[ \t]*:"
-    rb"[^\r\n]*(?:(?:\r\n|\r|\n)[ \t][^\r\n]*)*(?:\r\n|\r|\n|\Z)",
-    re.IGNORECASE,
-)
 _AUTHORS = ("from", "sender", "resent-from", "resent-sender")
 _RECIPIENTS = ("to", "cc", "bcc")
 
 
-def head_end(data: bytes | mmap) -> int | None:
-    """Where the header block ends, its last line end included; None where there is no blank line."""
-    if data[:1] == b"\n" or data[:2] == b"\r\n":
-        return 0
-    match = _BLANK.search(data)
-    if match is None:
-        return None
-    return match.start() + (2 if match[0].startswith(b"\r\n") else 1)
-
-
-def wire_head(data: bytes | mmap) -> tuple[bytes, int]:
-    """The header block as it is sent, and the offset at which the rest of the message begins (RFC 8621 §7.5)."""
-    end = head_end(data)
-    end = len(data) if end is None else end
-    return _LEFT_OUT.sub(b"", data[:end]), end
+def header_of(data: bytes) -> bytes | None:
+    """The header block as it travels, every line ended by CRLF; None where the octets end before it does."""
+    text = b"".join(content.crlf([data]))
+    if text.startswith(b"\r\n"):
+        return b""
+    end = text.find(b"\r\n\r\n")
+    return None if end < 0 else text[: end + 2]
 
 
 @dataclass(slots=True)
@@ -73,7 +56,7 @@ class Head:
 
 
 def read_head(block: bytes) -> Head:
-    """Read a header block."""
+    """Read a header block in the form of ``header_of``."""
     fields = [(name.lower(), value) for name, value in iterate_fields(block)]
     resent = _latest_resent(fields)
     head = Head(is_resent="resent-from" in resent, has_nul=b"\0" in block, is_ascii=block.isascii())

@@ -26,7 +26,7 @@ from mail.models import Email
 from submission.addresses import BadAddress, parse_mailbox
 from submission.conf import SubmissionOptions, submission_options
 from submission.envelope import Posting, infer, post
-from submission.letters import MAX_HEAD, Head, head_end, read_head
+from submission.letters import MAX_HEAD, Head, header_of, read_head
 from submission.models import EmailSubmission, Identity, Origin, QueuedMessage, SubmissionReport, UndoStatus
 from submission.services import outbox
 from submission.services.errors import (
@@ -41,6 +41,7 @@ from submission.services.errors import (
 )
 from submission.services.identities import Rights, rights
 from submission.services.outbox import NewMessage
+from submission.smtp.content import crlf
 
 _FIRST_READ = 16_384
 """Octets within which most header blocks end."""
@@ -83,16 +84,16 @@ def read_heads(account_id: int, email_keys: Iterable[int]) -> dict[int, Head | S
 
 
 def header_block(key: BlobKey) -> bytes:
-    """The octets up to the first blank line. Raises InvalidEmail where they are lost, or are too many."""
+    """The header block of a message as it travels. Raises InvalidEmail where it is lost or too long."""
     wanted = _FIRST_READ
     while True:
         try:
             data = b"".join(default_store().open_range(key, 0, wanted))
         except ObjectMissing:
             raise InvalidEmail(_("the message is lost"), "blobId") from None
-        end = head_end(data)
-        if end is not None or len(data) < wanted:
-            return data[:end]
+        block = header_of(data)
+        if block is not None or len(data) < wanted:
+            return b"".join(crlf([data])) if block is None else block
         if wanted >= MAX_HEAD:
             raise InvalidEmail(_("the header of the message is too long"), "headers")
         wanted = min(wanted * 4, MAX_HEAD)

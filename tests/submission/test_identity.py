@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import pytest
+from django.apps import apps
 
+from jmap.models import Account, TypeState
+from jmap.models.tracked import services_write
 from mail.models import Address, Domain
 from mail.services import accounts
 from submission.models import DomainGrant
+from submission.models import Identity as IdentityRow
 from submission.services import identities
 from tests.submission.conftest import Sender
 
@@ -150,3 +155,20 @@ def test_removing_the_last_address_of_a_destroyed_account_is_no_error(alice: Sen
     accounts.remove_address(Address.objects.get())
 
     assert not Address.objects.exists()
+
+
+@pytest.mark.own("accounts from before mail out get identities when the database is migrated")
+def test_an_account_from_before_gets_an_identity_for_each_address(alice: Sender) -> None:
+    accounts.add_address(alice.account, "al@example.org")
+    with services_write():
+        IdentityRow.objects.all().delete()
+        TypeState.objects.filter(type="Identity").delete()
+    before = Account.objects.get().modseq
+
+    with services_write():
+        import_module("submission.migrations.0002_identities").give_identities(apps, None)
+
+    answer = alice.call("Identity/changes", sinceState="1-0")
+    assert emails(alice) == {"alice@example.org": False, "al@example.org": True}
+    assert len(answer["created"]) == 2
+    assert Account.objects.get().modseq == before + 2

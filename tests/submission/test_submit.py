@@ -138,11 +138,22 @@ def test_the_sender_field_is_the_envelope_sender_where_the_identity_allows_it(al
         (["From: alice@example.org, alice@example.org", "To: bob@example.net"], "from"),
         (["From: alice@example.org", "Sender: a@x.test", "Sender: b@x.test", "To: bob@example.net"], "sender"),
         (["From: alice@example.org", "Sender: a@x.test, b@x.test", "To: bob@example.net"], "sender"),
+        (["From: alice@example.org", "X: y\rFrom: eve@example.com", "To: bob@example.net"], "from"),
         (["From: nobody", "To: bob@example.net"], "from"),
         (["From: alice@example.org", "X: a\0b", "To: bob@example.net"], "headers"),
         (["From: alice@example.org", *["X: " + "y" * 900] * 700], "headers"),
     ],
-    ids=["no from", "two from", "two authors", "two sender fields", "two senders", "no address", "NUL", "endless"],
+    ids=[
+        "no from",
+        "two from",
+        "two authors",
+        "two sender fields",
+        "two senders",
+        "from behind CR",
+        "no address",
+        "NUL",
+        "endless",
+    ],
 )
 def test_an_email_that_cannot_be_sent_is_invalid_and_says_where(alice: Sender, fields: list[str], named: str) -> None:
     error = alice.refused(alice.deliver(message(*fields)))
