@@ -61,7 +61,8 @@ class Hub:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.accounts: dict[int, Account] = {}
-        self.access_listeners: list[Callable[[AccessNews], None]] = []
+        self.hearers: list[Callable[[News], None]] = []
+        """Told of all news, whoever listens to the account; they neither block nor raise."""
         self._pool = WorkerPool(1, "jmap-push")
         self._to_read: dict[int, list[asyncio.Future[None]]] = {}
         self._reading: asyncio.Task[None] | None = None
@@ -116,9 +117,9 @@ class Hub:
 
     def take(self, news: News) -> None:
         """Pass news on to those whom they concern."""
+        for hear in self.hearers:
+            hear(news)
         if isinstance(news, AccessNews):
-            for listener in self.access_listeners:
-                listener(news)
             return
         account = self.accounts.get(news.account_id)
         if account is None:

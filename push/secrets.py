@@ -29,7 +29,7 @@ def seal(octets: bytes) -> bytes:
     return _fernet().encrypt(octets)
 
 
-def unseal(sealed: bytes) -> bytes:
+def unseal(sealed: bytes | memoryview) -> bytes:
     """What ``seal`` was given. Raises Unreadable."""
     try:
         return _fernet().decrypt(bytes(sealed))

@@ -20,6 +20,7 @@ from push import announce
 from push.carriers import carrier
 from push.hub import Hub
 from push.listener import MOVED, SERVER_ENDS, Listener
+from push.marker import marker
 from push.visitor import Visitor
 from push.warden import Warden, Watched
 
@@ -32,6 +33,7 @@ class Serving:
     def __init__(self) -> None:
         self.hub = Hub(asyncio.get_running_loop())
         self.warden = Warden(self.hub)
+        self.hub.hearers.append(marker().put)
         self._news = self.hub.loop.create_task(carrier().subscribe(self.hub))
         self._news.add_done_callback(_look_at)
         announce.hubs.add(self.hub)

@@ -22,7 +22,7 @@ from jmap.edge.problems import Problem
 from push.conf import push_options
 from push.hub import Hub
 from push.listener import NOT_ALLOWED, Listener
-from push.news import AccessNews
+from push.news import AccessNews, News
 from push.visitor import Visitor
 
 log = logging.getLogger("jmap.push")
@@ -47,7 +47,7 @@ class Warden:
         self.watched: dict[Listener, Watched] = {}
         self._counts: Counter[object] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
-        hub.access_listeners.append(self._told)
+        hub.hearers.append(self._told)
         self.start(self._rounds())
 
     def close(self, why: str) -> None:
@@ -80,7 +80,9 @@ class Warden:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _told(self, news: AccessNews) -> None:
+    def _told(self, news: News) -> None:
+        if not isinstance(news, AccessNews):
+            return
         users = set(news.user_keys)
         chosen = {each for each in self.watched.values() if str(each.visitor.verified.user_key) in users}
         for key in news.account_keys:

@@ -16,7 +16,7 @@ import psycopg
 from django.db import connection
 
 from push.carriers.publisher import Publisher
-from push.news import MAX_OCTETS, News, from_octets
+from push.news import MAX_OCTETS, News, from_octets, to_octets
 from push.sql import NOTIFY
 
 if TYPE_CHECKING:
@@ -53,11 +53,11 @@ class PostgresCarrier:
         """Hand over to the thread that publishes."""
         self._publisher.put(news)
 
-    def _send(self, messages: list[bytes]) -> None:
+    def _send(self, waiting: list[News]) -> None:
         sender = self._sender
         if sender is None or sender.closed:
             sender = self._sender = psycopg.connect(**connection_options())
-        fitting = [message.decode() for message in messages if len(message) <= MAX_OCTETS]
+        fitting = [message.decode() for message in map(to_octets, waiting) if len(message) <= MAX_OCTETS]
         try:
             # All in one transaction, which is as short as it can be.
             sender.execute(NOTIFY, [CHANNEL, fitting])

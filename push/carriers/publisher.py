@@ -1,4 +1,4 @@
-"""Publishes news over a network in a thread, so that whoever committed does not wait for it.
+"""Does something with news in a thread, such as publishing them, so that whoever committed does not wait.
 
 Rules kept here: what waits is merged by account, so memory is bounded; a process that ends publishes what waits first,
 for a short time; what cannot be sent is dropped, since it is a hint.
@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from push.news import AccessNews, News, StateNews, merged, to_octets
+from push.news import AccessNews, News, StateNews, merged
 
 log = logging.getLogger("jmap.push")
 
@@ -21,9 +21,9 @@ FAREWELL = 2.0
 
 
 class Publisher:
-    """``send`` publishes messages and may block and raise; it is called in one thread only."""
+    """``send`` is given what waits; it may block and raise, and is called in one thread only."""
 
-    def __init__(self, send: Callable[[list[bytes]], None]) -> None:
+    def __init__(self, send: Callable[[list[News]], object]) -> None:
         self._send = send
         self._changed = threading.Condition()
         self._states: dict[int, StateNews] = {}
@@ -56,11 +56,11 @@ class Publisher:
                 self._access, self._states = [], {}
                 self._is_sending = True
             try:
-                self._send([to_octets(news) for news in waiting])
+                self._send(waiting)
             except Exception as error:
                 if not self._warned or time.monotonic() - self._warned > 60:
                     self._warned = time.monotonic()
-                    log.warning("other processes hear of changes later: %s", type(error).__name__)
+                    log.warning("some hear of changes later: %s", type(error).__name__)
 
     def _finish(self) -> None:
         with self._changed:

@@ -14,7 +14,7 @@ import redis
 import redis.asyncio
 
 from push.carriers.publisher import Publisher
-from push.news import News, from_octets
+from push.news import News, from_octets, to_octets
 
 if TYPE_CHECKING:
     from push.hub import Hub
@@ -41,10 +41,10 @@ class RedisCarrier:
         """Hand over to the thread that publishes."""
         self._publisher.put(news)
 
-    def _send(self, messages: list[bytes]) -> None:
+    def _send(self, waiting: list[News]) -> None:
         pipeline = self._redis.pipeline(transaction=False)
-        for message in messages:
-            pipeline.publish(CHANNEL, message)
+        for news in waiting:
+            pipeline.publish(CHANNEL, to_octets(news))
         pipeline.execute()
 
     async def subscribe(self, hub: Hub) -> None:

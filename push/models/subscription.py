@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from jmap.ids import encode
@@ -33,20 +34,25 @@ class PushSubscription(models.Model):
     code = models.CharField(max_length=64, editable=False)
     verified_at = models.DateTimeField(_("verified"), null=True, editable=False)
     asked_at = models.DateTimeField(null=True, editable=False)
-    """When the push service took the verification."""
+    """When the push service took the verification; nothing more is sent until it is answered."""
     told = models.TextField(default="-", editable=False)
+    changed_at = models.DateTimeField(null=True, editable=False)
+    """Since when there may be something to tell; None where there is nothing."""
     due_at = models.DateTimeField(editable=False)
     """Nothing is sent before."""
+    lease = models.CharField(max_length=16, default="", editable=False)
     leased_until = models.DateTimeField(null=True, editable=False)
     failures = models.PositiveIntegerField(_("failures"), default=0, editable=False)
     """Attempts in a row that came to nothing."""
+    gap = models.PositiveIntegerField(default=1, editable=False)
+    """Seconds between two messages; a push service that has enough of us makes it longer."""
 
     class Meta:
         verbose_name = _("push subscription")
         verbose_name_plural = _("push subscriptions")
         indexes = [
             models.Index(fields=["user", "login"], name="jmap_push_of_login"),
-            models.Index(fields=["due_at"], name="jmap_push_due"),
+            models.Index(fields=["due_at"], condition=Q(changed_at__isnull=False), name="jmap_push_due"),
         ]
 
     def __str__(self) -> str:
