@@ -143,7 +143,9 @@ def _moment(text: str | None) -> Any:
 
 def _update(row: PushSubscription, update: Update) -> dict[str, Json] | None:
     """Carry out a patch; what came out otherwise than asked."""
-    current = {"verificationCode": row.code if row.verified_at else None, "expires": _date(row), "types": row.types}
+    current = _to_json(row, ("deviceClientId", "verificationCode", "expires", "types"))
+    if update.touched & PRIVATE:
+        current |= Target.unsealed(row.target).as_sent()
     wanted = update.apply(current)
     expires = _moment(wanted["expires"]) if "expires" in wanted else None
     if wanted.get("verificationCode") is not None:

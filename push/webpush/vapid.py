@@ -9,6 +9,7 @@ Rules kept here:
 
 from __future__ import annotations
 
+import re
 import time
 from urllib.parse import urlsplit
 
@@ -30,6 +31,8 @@ from push.secrets import seal, unseal
 from push.webpush.encryption import CURVE, encode
 
 GOOD_FOR = 12 * 3_600
+
+_NAME = re.compile(r"(?:[a-z0-9-]+\.)+[a-z][a-z0-9-]*", re.IGNORECASE)
 
 
 def current_key() -> VapidKey:
@@ -63,8 +66,9 @@ def authorization(key: VapidKey, url: str) -> str:
 
 def contact() -> str:
     """How a push service reaches the operator."""
-    named = [host for host in settings.ALLOWED_HOSTS if host.strip("*.") and "[" not in host]
-    return push_options().contact or f"mailto:postmaster@{named[0].lstrip('.') if named else 'localhost'}"
+    hosts = (host.lstrip("*.") for host in settings.ALLOWED_HOSTS)
+    named = next((host for host in hosts if _NAME.fullmatch(host)), "localhost")
+    return push_options().contact or f"mailto:postmaster@{named}"
 
 
 def _make_first() -> VapidKey:
