@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from mail.models import Domain
 from submission import secrets
@@ -18,6 +19,7 @@ from submission.conf import submission_options
 from submission.dkim import keys
 from submission.dkim.sign import Signer
 from submission.models import DkimKey
+from submission.services.errors import NotPossible
 
 _loaded: dict[tuple[int, str], Signer] = {}
 """Keys in use, by row and sealed text: reading a PEM costs as much as signing."""
@@ -54,6 +56,12 @@ def activate(key: DkimKey, now: datetime | None = None) -> None:
 def retire(key: DkimKey, now: datetime | None = None) -> None:
     """Sign with a key no more."""
     DkimKey.objects.filter(pk=key.pk).update(stage=DkimKey.Stage.RETIRED, retired_at=now or timezone.now())
+
+
+def remove(key: DkimKey) -> None:
+    """Remove a key that does not sign. Raises NotPossible."""
+    if not DkimKey.objects.filter(pk=key.pk).exclude(stage=DkimKey.Stage.ACTIVE).delete()[0]:
+        raise NotPossible(_("the key signs mail; retire it first"))
 
 
 def zone_line(key: DkimKey) -> str:

@@ -89,3 +89,7 @@ class TooLarge(SubmissionError):
 
 class CannotUnsend(SubmissionError):
     """The submission is on its way, or was, and cannot be taken back."""
+
+
+class NotPossible(SubmissionError):
+    """What an operator asked for cannot be done in the state that it is in."""
