@@ -1,7 +1,7 @@
 """A bounded pool of threads for synchronous work, fair between users.
 
 Rules kept here:
-- a thread lives as long as its pool and keeps its database connection;
+- a thread lives as long as its pool and keeps its database connection, which it closes at the end;
 - one user runs in at most a quarter of the threads at once, and those who wait are served in turn;
 - all bookkeeping happens on the event loop's thread, so there is no lock;
 - ``finished`` is called when the work has ended, even where nobody waits for its result any more.
@@ -15,6 +15,8 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Callable
 from typing import Any
+
+from django.db import connections
 
 _Job = tuple["asyncio.Future[Any]", Any, Callable[..., Any], tuple[Any, ...], Callable[[], None] | None]
 
@@ -71,6 +73,7 @@ class WorkerPool:
             except RuntimeError:  # the loop was closed: nobody waits any more
                 return
             del job, result, error
+        connections.close_all()
 
     def _done(self, job: _Job, result: Any, error: BaseException | None) -> None:
         future, key, _function, _arguments, finished = job

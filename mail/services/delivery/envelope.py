@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -112,6 +113,11 @@ FULL = refused(552, "5.2.2", "the account is full")
 TRY_AGAIN = deferred(451, "4.3.0", "the message could not be stored, try again later")
 NO_SPACE = deferred(452, "4.3.1", "the server has no space left, try again later")
 EMPTY = refused(554, "5.6.0", "the message is empty")
+
+
+def not_stored(error: OSError) -> Outcome:
+    """The disk, or what stands for it, took no more."""
+    return NO_SPACE if error.errno in (errno.ENOSPC, errno.EDQUOT) else TRY_AGAIN
 
 
 def worst_first(outcomes: Sequence[Outcome]) -> Outcome:

@@ -11,7 +11,6 @@ Rules kept here:
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import logging
 from collections.abc import Callable, Sequence
@@ -207,7 +206,7 @@ def _attempted(do: Callable[[], T]) -> T | Outcome:
         return outcomes.NO_USER
     except OSError as error:
         _complain("store a message", error)
-        return outcomes.NO_SPACE if error.errno in (errno.ENOSPC, errno.EDQUOT) else outcomes.TRY_AGAIN
+        return outcomes.not_stored(error)
     except (AnyDatabaseError, BlobError) as error:
         _complain("store a message", error)
     except Exception:
