@@ -39,8 +39,8 @@ from submission.services.errors import SubmissionError
 from submission.services.submissions import Order
 
 _WIRE_NAMES = {"identity_key": "identityId", "email_key": "emailId"}
-_SERVED = ("id", "threadId", "envelope", "sendAt", "undoStatus", "deliveryStatus", "dsnBlobIds", "mdnBlobIds")
-"""What the answer to a create tells, ``envelope`` only where the client gave none."""
+_SERVED = ("id", "threadId", "envelope", "sendAt", "undoStatus", "deliveryStatus")
+"""What the answer to a create tells, ``envelope`` only where the client gave none, besides that no report came yet."""
 
 
 class EmailSubmissionStore:
@@ -101,7 +101,7 @@ def _report_created(
         if isinstance(row, SubmissionError):
             result.not_created[creation_id] = set_error(row, _WIRE_NAMES)
             continue
-        answer = answers[row.pk]
+        answer = {**answers[row.pk], "dsnBlobIds": [], "mdnBlobIds": []}
         if given["envelope"] is not None:
             del answer["envelope"]
         result.created[creation_id] = answer

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Value
 from django.utils.translation import gettext as _
 
 from jmap.models import Account, Tombstone
@@ -60,8 +61,13 @@ class Rights:
 def rights(account_id: int) -> Rights:
     """What an account may send from."""
     own = Address.objects.filter(account_id=account_id).values_list("local_part", "domain__name")
-    granted = DomainGrant.objects.filter(account_id=account_id).values_list("domain__name", flat=True)
-    return Rights(frozenset(f"{local}@{domain}" for local, domain in own), frozenset(granted))
+    # One statement for both; "@" stands in no local part of this site.
+    granted = DomainGrant.objects.filter(account_id=account_id).values_list(Value("@"), "domain__name")
+    rows = list(own.union(granted, all=True))
+    return Rights(
+        frozenset(f"{local}@{domain}" for local, domain in rows if local != "@"),
+        frozenset(domain for local, domain in rows if local == "@"),
+    )
 
 
 def wildcard_domain(email: str) -> str | None:
