@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Programs that tests need (PostgreSQL, Redis, nginx, a browser), without touching what the machine already has.
+"""Programs that tests need (PostgreSQL, Redis, nginx, Dovecot, a browser), without touching what the machine has.
 
     scripts/services.py run postgres redis -- pytest      start, run the command with their addresses, stop
     scripts/services.py start postgres                    start, print the environment to use, leave running
@@ -52,7 +52,9 @@ PROGRAMS = {
     "postgres": Program(("postgresql-15",), ("usr/lib/postgresql/15/bin/postgres", "usr/lib/postgresql/15/bin/initdb")),
     "redis": Program(("redis-server", "redis-tools"), ("usr/bin/redis-server",)),
     "nginx": Program(("nginx",), ("usr/sbin/nginx",)),
-    "dovecot": Program(("dovecot-core", "dovecot-imapd"), ("usr/sbin/dovecot", "usr/lib/dovecot/imap")),
+    "dovecot": Program(
+        ("dovecot-core", "dovecot-imapd"), ("usr/sbin/dovecot", "usr/bin/doveconf", "usr/lib/dovecot/imap")
+    ),
     # Browser and driver are of one version only when both come from one place; without fonts no page is drawn.
     "browser": Program(
         ("chromium", "chromium-common", "chromium-driver", "fonts-dejavu-core"),
@@ -107,7 +109,7 @@ def locate(wanted: Program, root: Path) -> dict[str, str]:
 def library_path() -> dict[str, str]:
     """The environment in which programs of the private folder find their libraries."""
     # Libraries of PulseAudio look for one of their own at an absolute path, which is not ours.
-    places = ("usr/lib/*-linux-gnu*", "lib/*-linux-gnu*", "usr/lib/*-linux-gnu*/pulseaudio")
+    places = ("usr/lib/*-linux-gnu*", "lib/*-linux-gnu*", "usr/lib/*-linux-gnu*/pulseaudio", "usr/lib/dovecot")
     folders = [str(path) for place in places for path in (prefix() / "root").glob(place)]
     return {"LD_LIBRARY_PATH": ":".join(folders)} if folders else {}
 
@@ -325,6 +327,11 @@ def nginx_environment() -> dict[str, str]:
     return {"TEST_NGINX": binary, "TEST_NGINX_LIBRARY_PATH": libraries}
 
 
+def dovecot_environment() -> dict[str, str]:
+    """Where tests find Dovecot; they start it themselves, each with accounts of its own."""
+    return {"TEST_DOVECOT": program("dovecot")["dovecot"]}
+
+
 def browser_environment() -> dict[str, str]:
     """Where tests find a browser and its driver, or why they find none; each test starts its own."""
     try:
@@ -341,11 +348,12 @@ def browser_environment() -> dict[str, str]:
 
 
 STARTERS = {"postgres": start_postgres, "redis": start_redis}
-FINDERS = {"nginx": nginx_environment, "browser": browser_environment}
+FINDERS = {"nginx": nginx_environment, "dovecot": dovecot_environment, "browser": browser_environment}
 PROVIDED_BY = {
     "postgres": "TEST_POSTGRES_URL",
     "redis": "TEST_REDIS_URL",
     "nginx": "TEST_NGINX",
+    "dovecot": "TEST_DOVECOT",
     "browser": "TEST_CHROMIUM",
 }
 

@@ -40,13 +40,24 @@ INBOX = Folder(())
 
 
 @dataclass(frozen=True, slots=True)
+class Numbering:
+    """A numbering of messages that the source may give up for another one, as IMAP does by a new UIDVALIDITY.
+
+    ``place`` names where the messages are for good, ``name`` that place under this numbering.
+    """
+
+    place: bytes
+    name: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One message of a source.
 
     ``key`` tells it from all others of the source for good, so that it is imported once. ``folders`` are those that it
     is in, at least one; ``keywords`` are in lowercase. ``load`` reads its octets, in memory or mapped, and raises
     OSError or MessageUnreadable; ``received_at`` (aware) is called with them where the source itself does not know the
-    date.
+    date. With a ``numbering`` the key is good for as long as that is, and the octets tell the message afterwards.
     """
 
     key: bytes
@@ -54,6 +65,7 @@ class Entry:
     keywords: frozenset[str]
     load: Callable[[], Octets]
     received_at: Callable[[Octets], datetime]
+    numbering: Numbering | None = None
 
 
 Known = Callable[[Iterable[bytes]], set[bytes]]

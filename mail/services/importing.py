@@ -16,16 +16,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 
-from django.utils import timezone
-
 from jmap.blobs import service as blobs
 from jmap.blobs.errors import BlobGone
 from jmap.models import Account
 from jmap.store import Writer, writing
-from mail.importers.entry import Entry, Folder, MessageUnreadable, key_of
+from mail.importers.entry import Entry, Folder, Known, MessageUnreadable, key_of
 from mail.mime.index import Octets
-from mail.models import ImportedMessage
-from mail.services import emails
+from mail.services import emails, journal
 from mail.services.content import derive
 from mail.services.emails import MAX_KEYWORDS, MAX_MAILBOXES, NewEmail, Placement, is_keyword
 from mail.services.folders import Folders
@@ -83,7 +80,7 @@ def take_in(
     _make_folders(account.pk, source, places, adopt)
     stream = iter(entries)
     while batch := list(islice(stream, SLICE)):
-        seen = known(account.pk, source, (entry.key for entry in batch))
+        seen = journal.known(account.pk, source, (entry.key for entry in batch))
         fresh = [entry for entry in batch if entry.key not in seen]
         tally.known += len(batch) - len(fresh)
         progress(len(batch) - len(fresh))
@@ -93,23 +90,17 @@ def take_in(
     return tally
 
 
-def known(account_id: int, source: bytes, keys: Iterable[bytes]) -> set[bytes]:
-    """Which of these messages of a source are here already."""
-    found = ImportedMessage.objects.filter(account_id=account_id, source=source, key__in=list(keys))
-    return {bytes(key) for key in found.values_list("key", flat=True)}
-
-
-def knower(account: Account, source: bytes) -> Callable[[Iterable[bytes]], set[bytes]]:
-    """``known`` for one source of one account."""
-    return partial(known, account.pk, source)
+def knower(account: Account, source: bytes) -> Known:
+    """Tells which messages of a source are in an account already."""
+    return partial(journal.known, account.pk, source)
 
 
 def _make_folders(account_id: int, source: bytes, places: Folders, adopt: bool) -> None:
     with writing(account_id) as writer:
-        is_new = adopt and not known(account_id, source, [_TAKEN_OVER])
+        is_new = adopt and not journal.known(account_id, source, [_TAKEN_OVER])
         places.make_all(writer, is_new)
         if is_new:
-            _journal(writer, source, [_TAKEN_OVER])
+            journal.write(writer, source, [_TAKEN_OVER])
 
 
 Loaded = tuple[Entry, Octets]
@@ -143,15 +134,18 @@ def _take_slice(account_id: int, source: bytes, loaded: Sequence[Loaded], places
         stored = blobs.store_many(account_id, [data for _, data in loaded])
         try:
             with writing(account_id) as writer:
-                # Another import of the same source may have come first.
-                seen = known(account_id, source, (entry.key for entry, _ in loaded))
-                fresh = {
-                    entry.key: NewEmail(content, blob.pk, _placed(writer, entry, places, tally), at)
-                    for (entry, _), content, blob, at in zip(loaded, derived, stored, received, strict=True)
-                    if entry.key not in seen
-                }
-                emails.add(writer, list(fresh.values()))
-                _journal(writer, source, list(fresh))
+                digests = [(entry, bytes(blob.digest)) for (entry, _), blob in zip(loaded, stored, strict=True)]
+                # Judged again under the lock: another import of the same source may have come first.
+                verdicts = journal.judge(writer, source, digests)
+                fresh = [
+                    NewEmail(content, blob.pk, _placed(writer, entry, places, tally), at)
+                    for verdict, (entry, _), content, blob, at in zip(
+                        verdicts, loaded, derived, stored, received, strict=True
+                    )
+                    if verdict.is_new
+                ]
+                emails.add(writer, fresh)
+                journal.write(writer, source, [key for verdict in verdicts for key in verdict.keys])
             tally.imported += len(fresh)
             tally.known += len(loaded) - len(fresh)
             return
@@ -168,10 +162,3 @@ def _placed(writer: Writer, entry: Entry, places: Folders, tally: Tally) -> Plac
     if len(keywords) < len(entry.keywords) or len(entry.folders) > MAX_MAILBOXES:
         tally.note(f"a message of {entry.folders[0]} has more mailboxes or other keywords than an email may have here")
     return Placement(mailboxes, frozenset(keywords))
-
-
-def _journal(writer: Writer, source: bytes, keys: Sequence[bytes]) -> None:
-    now = timezone.now()
-    ImportedMessage.objects.bulk_create(
-        ImportedMessage(account_id=writer.account_id, source=source, key=key, imported_at=now) for key in keys
-    )

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from jmap.blobs import service as blobs
 from mail.importers import maildir, mbox
 from mail.models import Email, ImportedMessage, Mailbox, Membership
-from mail.services import importing
+from mail.services import importing, journal
 from tests.store.invariants import check
 from tests.store.mailroom import Mailroom, message
 
@@ -128,7 +128,7 @@ def test_an_interrupted_import_goes_on_where_it_stopped(room, tmp_path, monkeypa
 
 def test_a_slice_that_fails_leaves_neither_mail_nor_journal(room, tmp_path, monkeypatch):
     write(tmp_path / "cur", "1500000000.M1.host:2,", message("a"))
-    monkeypatch.setattr(importing, "_journal", lambda *args: 1 / 0)
+    monkeypatch.setattr(journal, "write", lambda *args: 1 / 0)
 
     with pytest.raises(ZeroDivisionError):
         importing.take_in(room.account, b"s" * 32, maildir.entries(tmp_path))
