@@ -1,5 +1,7 @@
 """How mail joins the core at start-up: rows that open blobs, parts of messages, history and chores."""
 
+from django.apps import apps
+
 from jmap import maintenance
 from jmap.blobs import references, service
 from jmap.signals import history_purged
@@ -16,3 +18,7 @@ def connect() -> None:
     history_purged.connect(retention.forget_memberships, dispatch_uid="jmap_mail_history")
     maintenance.register("destroyed emails", retention.purge_retained)
     maintenance.register("delivery log", purging.purge)
+    if apps.is_installed("anymail"):
+        from mail import webhooks
+
+        webhooks.connect()

@@ -16,6 +16,7 @@ from django.contrib.auth import get_user_model, password_validation
 from django.db.models import OuterRef, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Concat
 from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -27,8 +28,9 @@ from jmap.admin.users import UserField
 from jmap.models import Account, AccountAccess
 from mail.admin.finding import accounts_like
 from mail.admin.refusals import MailAdmin, explain
-from mail.models import Address, Mailbox
-from mail.services import accounts
+from mail.admin.sizes import SizeField
+from mail.models import Address, Mailbox, Quota
+from mail.services import accounts, quotas
 from mail.services.errors import InvalidAddress
 
 
@@ -104,6 +106,32 @@ class OpenForm(forms.ModelForm):
             self.add_error("password", error)
 
 
+class SettingsForm(forms.ModelForm):
+    """What an account is called, whether it is open, and how much mail it may hold."""
+
+    max_emails = forms.IntegerField(
+        label=gettext_lazy("Emails at most"),
+        required=False,
+        min_value=0,
+        help_text=gettext_lazy("Empty for no limit."),
+    )
+    max_octets = SizeField(
+        label=gettext_lazy("Size at most"),
+        required=False,
+        help_text=gettext_lazy("For instance 5 GB; empty for no limit."),
+    )
+
+    class Meta:
+        model = Account
+        fields = ("name", "is_active")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        quota = Quota.objects.filter(account=self.instance).first()
+        if quota is not None:
+            self.initial["max_emails"], self.initial["max_octets"] = quota.max_emails, quota.max_octets
+
+
 class AccessForm(forms.ModelForm):
     """One user's way into an account that is not their own; who it is does not change."""
 
@@ -166,7 +194,16 @@ class AccountAdmin(MailAdmin):
         "An address, the beginning of one, a domain, the name of an owner, or an account id (u…)."
     )
     actions = ("activate", "deactivate", "destroy")
-    readonly_fields = ("wire_id_shown", "user", "primary_address", "emails", "mailboxes", "created_at", "destroyed_at")
+    readonly_fields = (
+        "wire_id_shown",
+        "user",
+        "primary_address",
+        "emails",
+        "held",
+        "mailboxes",
+        "created_at",
+        "destroyed_at",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """With what the list shows, looked up by index for the rows of the page alone."""
@@ -192,13 +229,13 @@ class AccountAdmin(MailAdmin):
         return queryset, False
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        if obj is None:
-            kwargs["form"] = OpenForm
+        kwargs["form"] = OpenForm if obj is None else SettingsForm
         return super().get_form(request, obj, change, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is not None:
-            return [(None, {"fields": ("name", "is_active", *self.readonly_fields)})]
+            limits = ("max_emails", "max_octets") if self.has_change_permission(request, obj) else ()
+            return [(None, {"fields": ("name", "is_active", *limits, *self.readonly_fields)})]
         return [
             (None, {"fields": ("address", "name")}),
             (gettext_lazy("Owner"), {"fields": ("owner", "username", "password")}),
@@ -241,7 +278,9 @@ class AccountAdmin(MailAdmin):
         )
 
     def service_change(self, request: HttpRequest, obj: Any, form: Any) -> None:
-        accounts.change_account(obj, name=form.cleaned_data["name"], is_active=form.cleaned_data["is_active"])
+        given = form.cleaned_data
+        accounts.change_account(obj, name=given["name"], is_active=given["is_active"])
+        quotas.limit_account(obj, max_emails=given["max_emails"], max_octets=given["max_octets"])
 
     def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
         """Share the account by the service; no other inline has anything to write."""
@@ -297,6 +336,12 @@ class AccountAdmin(MailAdmin):
     def emails(self, account: Any) -> int:
         """As the mailboxes count: an email in two of them counts twice."""
         return account.emails or 0
+
+    @admin.display(description=gettext_lazy("held"))
+    def held(self, account: Any) -> str:
+        """What counts against its limits."""
+        quota = Quota.objects.filter(account=account).first() or Quota()
+        return _("%(emails)d emails, %(size)s") % {"emails": quota.emails, "size": filesizeformat(quota.octets)}
 
     @admin.display(description=gettext_lazy("account id"))
     def wire_id_shown(self, account: Account) -> str:

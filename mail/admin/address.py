@@ -38,6 +38,10 @@ class AddressForm(forms.ModelForm):
             ),
         }
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["account"].required = True
+
     def _get_validation_exclusions(self) -> set[str]:
         """With the account left out no constraint of the model is checked: the service judges, under the lock."""
         return {*super()._get_validation_exclusions(), "account"}  # type: ignore[misc]
@@ -45,7 +49,7 @@ class AddressForm(forms.ModelForm):
 
 @admin.register(Address)
 class AddressAdmin(MailAdmin):
-    """The addresses of this site."""
+    """The addresses that accounts have; those that only lead to others are on a page of their own."""
 
     list_display = ("__str__", "account", "is_primary", "created_at")
     search_fields = ("local_part",)
@@ -62,7 +66,7 @@ class AddressAdmin(MailAdmin):
         return queryset, False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("domain", "account")
+        return super().get_queryset(request).exclude(account=None).select_related("domain", "account")
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         if obj is None:

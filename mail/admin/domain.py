@@ -8,13 +8,15 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from mail.admin.finding import domain_form
 from mail.admin.refusals import MailAdmin, explain
+from mail.admin.sizes import SizeField
 from mail.models import Domain
-from mail.services import accounts
+from mail.services import accounts, quotas
 from mail.services.errors import InvalidAddress
 
 
@@ -23,10 +25,13 @@ class DomainForm(forms.ModelForm):
 
     class Meta:
         model = Domain
-        fields = ("name", "is_active")
+        fields = ("name", "is_active", "max_emails", "max_octets")
+        field_classes = {"max_octets": SizeField}
         help_texts = {
             "name": gettext_lazy("For instance example.org; bücher.example is kept as xn--bcher-kva.example."),
             "is_active": gettext_lazy("Whether mail is received for this domain."),
+            "max_emails": gettext_lazy("Of all its accounts together; empty for no limit."),
+            "max_octets": gettext_lazy("Of all its accounts together, for instance 50 GB; empty for no limit."),
         }
 
     def clean_name(self) -> str:
@@ -42,12 +47,12 @@ class DomainAdmin(MailAdmin):
     """The domains of this site."""
 
     form = DomainForm
-    list_display = ("name", "readable_name", "is_active", "created_at")
+    list_display = ("name", "readable_name", "is_active", "emails", "held", "created_at")
     list_filter = ("is_active",)
     ordering = ("name",)
     search_fields = ("name",)
     search_help_text = gettext_lazy("The beginning of a domain.")
-    fields = ("name", "is_active")
+    fields = ("name", "is_active", "max_emails", "max_octets")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
@@ -56,15 +61,20 @@ class DomainAdmin(MailAdmin):
         return queryset.filter(name__startswith=domain_form(search_term.strip().lower())), False
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        return () if obj is None else ("name",)
+        return () if obj is None else ("name", "emails", "held")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return self.fields if obj is None else (*self.fields, "emails", "held")
 
     def service_add(self, request: HttpRequest, form: Any) -> Domain:
         domain = accounts.create_domain(form.cleaned_data["name"])
-        accounts.change_domain(domain, form.cleaned_data["is_active"])
+        self.service_change(request, domain, form)
         return domain
 
     def service_change(self, request: HttpRequest, obj: Any, form: Any) -> None:
-        accounts.change_domain(obj, form.cleaned_data["is_active"])
+        given = form.cleaned_data
+        accounts.change_domain(obj, given["is_active"])
+        quotas.limit_domain(obj, max_emails=given["max_emails"], max_octets=given["max_octets"])
 
     def service_remove(self, request: HttpRequest, obj: Any) -> None:
         accounts.remove_domain(obj)
@@ -73,6 +83,10 @@ class DomainAdmin(MailAdmin):
         some = obj.addresses.select_related("domain")[:11]
         named = [str(address) for address in some[:10]]
         return [*named, _("and others")] if len(some) > 10 else named
+
+    @admin.display(description=gettext_lazy("size of its mail"))
+    def held(self, domain: Domain) -> str:
+        return filesizeformat(domain.octets)
 
     @admin.display(description=gettext_lazy("as people write it"))
     def readable_name(self, domain: Domain) -> str:

@@ -37,6 +37,8 @@ def explain(refusal: Exception) -> tuple[str | None, str]:
             return None, _("The mailbox is gone.")
         case errors.AddressTaken() | errors.InvalidAddress():
             return "address", f"{refusal}."
+        case errors.InvalidTarget():
+            return "targets", _sentence(str(refusal))
         case errors.UserTaken():
             return "username", _sentence(str(refusal))
         case errors.PrimaryAddress() | errors.DomainInUse():

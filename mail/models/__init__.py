@@ -4,7 +4,7 @@ Hot tables (memberships, their history, keywords, counts) carry copies of what l
 one walk of an index; everything that is derived is kept in step by ``mail.services.ledger`` and proven by checks.
 """
 
-from mail.models.address import Address, AddressTarget, Domain
+from mail.models.address import Address, AddressTarget, Alias, Domain
 from mail.models.delivery import DeliveryRecord, ReceivedMessage, Verdict
 from mail.models.email import Email, EmailContent, EmailKeyword, RetainedEmail
 from mail.models.importing import ImportedMessage
@@ -17,6 +17,7 @@ from mail.models.thread import Thread, ThreadMailbox, ThreadReference
 __all__ = [
     "Address",
     "AddressTarget",
+    "Alias",
     "DayCount",
     "DeliveryRecord",
     "Domain",

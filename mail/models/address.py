@@ -64,6 +64,15 @@ class Address(models.Model):
         return f"{self.local_part}@{self.domain.name}"
 
 
+class Alias(Address):
+    """An address that is no account's own, for pages that show those alone."""
+
+    class Meta:
+        proxy = True
+        verbose_name = _("alias")
+        verbose_name_plural = _("aliases and groups")
+
+
 class AddressTarget(models.Model):
     """One of the addresses that mail for an alias goes to, of this site or of another, in the form of
     ``str(Address)``.

@@ -94,9 +94,12 @@ def room(writer: Writer) -> Room:
 def limit_account(account: Account, *, max_emails: int | None, max_octets: int | None) -> None:
     """Say how much mail an account may hold; None for no limit."""
     with writing(account.pk) as writer:
-        modseq = writer.next("Quota")
-        limits = {"max_emails": max_emails, "max_octets": max_octets, "modseq": modseq, "limits_modseq": modseq}
-        Quota.objects.update_or_create(account_id=account.pk, defaults=limits)
+        quota, _made = Quota.objects.get_or_create(account_id=account.pk)
+        if (quota.max_emails, quota.max_octets) == (max_emails, max_octets):
+            return
+        quota.modseq = quota.limits_modseq = writer.next("Quota")
+        quota.max_emails, quota.max_octets = max_emails, max_octets
+        quota.save(update_fields=("max_emails", "max_octets", "modseq", "limits_modseq"))
 
 
 def limit_domain(domain: Domain, *, max_emails: int | None, max_octets: int | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import DatabaseError
@@ -37,7 +38,8 @@ def test_every_recipient_of_every_attempt_has_a_row(post: PostOffice) -> None:
 
 
 @pytest.mark.own("a row for each recipient and attempt")
-def test_what_became_of_each_member_of_a_group_is_told(post: PostOffice) -> None:
+def test_what_became_of_each_member_of_a_group_is_told(post: PostOffice, forward_by: Any) -> None:
+    forward_by(None)
     aliases.create("team@mail.test", [post.address, "gone@mail.test", "ada@elsewhere.test"])
 
     (outcome,) = post.send("one", "team@mail.test")

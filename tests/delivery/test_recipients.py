@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from jmap import lifecycle
 from mail.models import Domain
 from mail.services import accounts, aliases, quotas
-from mail.services.delivery import Forward, check_recipient, check_recipients, register_forwarder, resolve
+from mail.services.delivery import Forward, check_recipient, check_recipients, resolve
 from mail.services.errors import AddressTaken, InvalidTarget
 from tests.delivery.post import PostOffice
 from tests.store.mailroom import Mailroom
@@ -166,16 +166,14 @@ def test_looking_up_many_recipients_takes_one_statement(post: PostOffice) -> Non
 
 
 @pytest.mark.own("mail for other sites leaves by the registered port")
-def test_mail_for_elsewhere_is_handed_to_the_forwarder(post: PostOffice) -> None:
+def test_mail_for_elsewhere_is_handed_to_the_forwarder(post: PostOffice, forward_by: Any) -> None:
     taken: list[tuple[Forward, bytes]] = []
     aliases.create("away@mail.test", ["ada@elsewhere.test", post.address, "grace@elsewhere.test"])
 
-    register_forwarder(lambda spool, forward: taken.append((forward, bytes(spool.view()))))
-    try:
-        (outcome,) = post.hand_in(b"Return-Path: <x@y.test>\r\nSubject: One\r\n\r\nBody\r\n", "away@mail.test")
-        post.hand_in(b"Return-Path: <x@y.test>\r\nSubject: One\r\n\r\nBody\r\n", "away@mail.test")
-    finally:
-        register_forwarder(None)
+    forward_by(lambda spool, forward: taken.append((forward, bytes(spool.view()))))
+
+    (outcome,) = post.hand_in(b"Return-Path: <x@y.test>\r\nSubject: One\r\n\r\nBody\r\n", "away@mail.test")
+    post.hand_in(b"Return-Path: <x@y.test>\r\nSubject: One\r\n\r\nBody\r\n", "away@mail.test")
 
     (forward, octets), (again, _octets) = taken
     assert outcome.code == 250
@@ -188,8 +186,9 @@ def test_mail_for_elsewhere_is_handed_to_the_forwarder(post: PostOffice) -> None
 
 
 @pytest.mark.own("mail for other sites leaves by the registered port")
-def test_without_a_forwarder_mail_for_elsewhere_is_to_be_tried_again(post: PostOffice) -> None:
+def test_without_a_forwarder_mail_for_elsewhere_is_to_be_tried_again(post: PostOffice, forward_by: Any) -> None:
     aliases.create("away@mail.test", ["ada@elsewhere.test"])
+    forward_by(None)
 
     (outcome,) = post.send("one", "away@mail.test")
 

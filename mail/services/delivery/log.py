@@ -14,8 +14,10 @@ from datetime import datetime
 from django.db import DatabaseError
 from django.utils import timezone
 
+from mail.services.accounts import split_address
 from mail.services.delivery import sql
 from mail.services.delivery.envelope import Envelope, Outcome
+from mail.services.errors import InvalidAddress
 
 log = logging.getLogger("mail.delivery")
 
@@ -49,7 +51,7 @@ class Attempt:
         """Write a row for each entry, all at once."""
         given = self.envelope
         common = (
-            _cut(given.sender.lower(), 320),
+            _cut(logged_address(given.sender), 320),
             _cut(self.message_id, 255),
             _cut(given.queue_id, 64),
             _cut(given.client, 255),
@@ -76,12 +78,20 @@ def _own(entry: Entry) -> tuple[object, ...]:
         outcome.code,
         outcome.enhanced,
         _cut(outcome.text, 255),
-        _cut(outcome.recipient.lower(), 320),
+        _cut(logged_address(outcome.recipient), 320),
         _cut(entry.target, 320),
         entry.account_id,
         _cut(entry.mailbox, 255),
         entry.email,
     )
+
+
+def logged_address(address: str) -> str:
+    """An address as the log has it, however it was written: as it would be stored, or in lowercase if it is none."""
+    try:
+        return "@".join(split_address(address))
+    except InvalidAddress:
+        return address.lower()
 
 
 def _cut(text: str, most: int) -> str:
