@@ -6,7 +6,8 @@ from jmap.edge import extensions
 
 def connect() -> None:
     """Called once by ``PushConfig.ready``."""
-    from push import announce, conf, deliver, serving, subscriptions, tickets  # noqa: F401  conf declares the options
+    # conf declares the options, checks registers itself.
+    from push import announce, checks, conf, deliver, serving, subscriptions, tickets  # noqa: F401
     from push.webpush import vapid
 
     announce.connect()
