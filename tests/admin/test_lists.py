@@ -16,9 +16,11 @@ from jmap.store import writing
 from mail.models import Address, Domain, Email, Mailbox
 from mail.services import accounts, mailboxes
 from mail.services.mailboxes import Node
+from push.models import PushSubscription
 from submission.models import DomainGrant, EmailSubmission, Identity, VacationResponse
 from submission.services import identities, vacation
 from tests.admin.conftest import Desk
+from tests.admin.test_push_subscriptions import a_subscription
 from tests.store.mailroom import Mailroom
 
 LISTS = {
@@ -30,6 +32,7 @@ LISTS = {
     "jmap_mail_domain": Domain,
     "jmap_mail_email": Email,
     "jmap_mail_mailbox": Mailbox,
+    "jmap_push_pushsubscription": PushSubscription,
     "jmap_submission_domaingrant": DomainGrant,
     "jmap_submission_emailsubmission": EmailSubmission,
     "jmap_submission_identity": Identity,
@@ -54,6 +57,7 @@ def grow(room: Mailroom, count: int) -> None:
         blob = Blob.objects.get(pk=emails[number].blob_id)
         Upload.objects.create(account=account, user=user, blob=blob, type="a/b", uploaded_at=timezone.now())
         identities.grant_domain(account, domain)
+        a_subscription(user, f"Device {number}")
         _send(account)
 
 
@@ -92,6 +96,7 @@ def test_a_list_of_fifty_takes_no_more_statements_than_one_of_few(desk: Desk, ro
     )
     identities.grant_domain(room.account, Domain.objects.get())
     _send(room.account)
+    a_subscription(room.account.user, "Phone")
     few = len(statements(desk, f"{page}_changelist"))
     grow(room, 50)
 
