@@ -24,7 +24,7 @@ class JmapConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from jmap import access, history, lifecycle, maintenance
+        from jmap import access, durability, history, lifecycle, maintenance  # noqa: F401  durability is a check
         from jmap.blobs import collector
         from jmap.registry import discover
 

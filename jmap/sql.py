@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
+from django.db import connection, connections
 
 _MAX_PARAMETERS = 30_000
 """SQLite takes 32,766 parameters in a statement."""
@@ -238,3 +238,13 @@ def execute(sql: str, parameters: Sequence[Any]) -> None:
     """Run one statement that gives no rows."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
+
+
+def durability(alias: str) -> dict[str, Any]:
+    """The settings of a database that decide whether a commit survives a power cut, by name."""
+    with connections[alias].cursor() as cursor:
+        if connections[alias].vendor == "sqlite":
+            cursor.execute("PRAGMA synchronous")
+            return {"synchronous": cursor.fetchone()[0]}
+        cursor.execute("SELECT current_setting('synchronous_commit'), current_setting('fsync')")
+        return dict(zip(("synchronous_commit", "fsync"), cursor.fetchone()))

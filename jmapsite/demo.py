@@ -38,18 +38,21 @@ class Demo:
     admin_url: str
     accounts: list[Login]
     admin: Login
+    lmtp: str | None = None
+    """Where mail comes in."""
 
     def as_json(self) -> dict[str, Any]:
         """The content of the file."""
         admin = {"username": self.admin.username, "password": self.admin.password}
         accounts = [asdict(login) for login in self.accounts]
-        return {"sessionUrl": self.session_url, "adminUrl": self.admin_url, "accounts": accounts, "admin": admin}
+        urls = {"sessionUrl": self.session_url, "adminUrl": self.admin_url, "lmtp": self.lmtp}
+        return {**urls, "accounts": accounts, "admin": admin}
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> "Demo":
         """The demo that the content of a file describes."""
         accounts = [Login(**login) for login in value["accounts"]]
-        return cls(value["sessionUrl"], value["adminUrl"], accounts, Login(**value["admin"]))
+        return cls(value["sessionUrl"], value["adminUrl"], accounts, Login(**value["admin"]), value.get("lmtp"))
 
     def write(self, path: Path) -> None:
         """Put the file in place whole, readable for its owner only."""
@@ -71,8 +74,8 @@ def read(path: Path) -> Demo | None:
         return None
 
 
-def ensure_demo(data_dir: Path, session_url: str, admin_url: str) -> tuple[Demo | None, bool]:
-    """Make the demo on the first run and keep the URLs in its file current.
+def ensure_demo(data_dir: Path, session_url: str, admin_url: str, lmtp: str | None) -> tuple[Demo | None, bool]:
+    """Make the demo on the first run and keep what its file says of where things are current.
 
     Gives the demo, None on a site with users of its own, and whether it was made just now.
     """
@@ -80,14 +83,14 @@ def ensure_demo(data_dir: Path, session_url: str, admin_url: str) -> tuple[Demo 
     begun = read(unfinished)
     if begun is None:
         demo = read(path)
-        if demo is not None and (demo.session_url, demo.admin_url) != (session_url, admin_url):
-            demo.session_url, demo.admin_url = session_url, admin_url
+        if demo is not None and (demo.session_url, demo.admin_url, demo.lmtp) != (session_url, admin_url, lmtp):
+            demo.session_url, demo.admin_url, demo.lmtp = session_url, admin_url, lmtp
             demo.write(path)
         if get_user_model()._default_manager.exists():
             return demo, False
         begun = new_demo(session_url, admin_url)
         begun.write(unfinished)
-    begun.session_url, begun.admin_url = session_url, admin_url
+    begun.session_url, begun.admin_url, begun.lmtp = session_url, admin_url, lmtp
     ensure_admin(begun.admin.username, begun.admin.password)
     for login in begun.accounts:
         ensure_mailbox(login.username, login.password, PEOPLE[login.username.partition("@")[0]])

@@ -28,6 +28,10 @@ PORT = env.number("PORT", 8000, minimum=1, maximum=65535)
 WORKERS = env.number("WORKERS", 1, minimum=1, maximum=256)
 SERVER = env.choice("SERVER", "uvicorn" if WORKERS > 1 else "daphne", ("daphne", "uvicorn"))
 
+LMTP = env.text("LMTP")
+"""Where mail comes in: ``host:port`` or the path of a Unix socket; ``off`` where ``serve`` is to leave it to others."""
+LMTP_PORT = env.number("LMTP_PORT", 8024, minimum=1, maximum=65535)
+
 
 def default_hosts(host: str) -> list[str]:
     """The names that the server answers to when ALLOWED_HOSTS is not set: its own and the loopback names."""
@@ -205,7 +209,14 @@ JMAP: dict[str, Any] = {
         "FOLDER": str(DATA_DIR / "push"),
         "REDIS_URL": env.text("REDIS_URL"),
     },
+    "LMTP": {
+        "LISTEN": LMTP if LMTP not in {"", "off"} else f"127.0.0.1:{LMTP_PORT}",
+        "SOCKETMAP": env.text("SOCKETMAP"),
+        "PROCESSES": env.number("LMTP_PROCESSES", 1, minimum=1, maximum=64),
+    },
 }
+if env.text("LMTP_NETWORKS"):
+    JMAP["LMTP"]["NETWORKS"] = env.networks("LMTP_NETWORKS")
 """Options of the applications: those of the core as jmap/conf.py names them, and a section for each part that has a
 class of options of its own."""
 
@@ -241,6 +252,7 @@ if env.text("EMAIL_HOST"):
     EMAIL_USE_SSL = env.flag("EMAIL_USE_SSL", EMAIL_PORT == 465)
     EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", not EMAIL_USE_SSL)
 
+JMAP["DELIVERY"] = {"HOSTNAME": env.text("MAIL_HOSTNAME")}
 JMAP["SUBMISSION"] = {"SECRET_KEYS": env.words("SECRET_KEYS"), "HOSTNAME": env.text("MAIL_HOSTNAME")}
 
 # --- Logging: to standard error, one line an event, never a message's content, a password or a token -----------------

@@ -9,6 +9,7 @@ from jmap.signals import history_purged
 
 def connect() -> None:
     """Called once by ``MailConfig.ready``."""
+    from mail.lmtp import conf  # noqa: F401  declares the options
     from mail.parts import resolve
     from mail.services import retention
     from mail.services.delivery import purging

@@ -24,7 +24,8 @@ OWN_VARIABLES = ("PATH", "HOME", "LANG", "TMPDIR", "SSL_CERT_FILE", "MAIL_CORPUS
 def environment(data_dir: Path, **variables: str) -> dict[str, str]:
     """The environment of a command that keeps its data in the folder."""
     inherited = {name: os.environ[name] for name in OWN_VARIABLES if name in os.environ}
-    return {**inherited, "DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1", **variables}
+    own = {"DATA_DIR": str(data_dir), "PYTHONUNBUFFERED": "1", "LMTP_PORT": str(free_port())}
+    return {**inherited, **own, **variables}
 
 
 def manage(*arguments: str, variables: Mapping[str, str]) -> "subprocess.CompletedProcess[str]":

@@ -26,7 +26,21 @@ if TEST_DATABASE == "postgres" and not os.environ.get("TEST_POSTGRES_URL"):
     )
 
 # The developer's own environment must not leak into the tests.
-for name in ("HOST", "PORT", "WORKERS", "SERVER", "ALLOWED_HOSTS", "TRUSTED_PROXIES", "DEBUG", "BROKER_URL"):
+for name in (
+    "HOST",
+    "PORT",
+    "WORKERS",
+    "SERVER",
+    "ALLOWED_HOSTS",
+    "TRUSTED_PROXIES",
+    "DEBUG",
+    "BROKER_URL",
+    "LMTP",
+    "LMTP_PORT",
+    "LMTP_PROCESSES",
+    "LMTP_NETWORKS",
+    "SOCKETMAP",
+):
     os.environ.pop(name, None)
 os.environ["DATA_DIR"] = os.environ["JMAP_TEST_DATA_DIR"]
 os.environ["DATABASE_URL"] = os.environ["TEST_POSTGRES_URL"] if TEST_DATABASE == "postgres" else ""

@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import os
+import smtplib
 import ssl
 import subprocess
 import sys
@@ -30,6 +31,8 @@ class Site:
     tls: str
     plain: str
     client: httpx.Client
+    lmtp: int
+    """The port where mail comes in."""
 
 
 def make_certificate(folder: Path) -> tuple[Path, Path]:
@@ -89,8 +92,10 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         variables["PATH"] = f"{Path(sys.executable).parent}:{variables['PATH']}"
         made = manage("setup", "--admin", "root", "--address", ADDRESS, variables={**variables, **PASSWORDS})
         assert made.returncode == 0, made.stderr
+        ports = {"lmtpd": int(variables["LMTP_PORT"])}
         for name, command in procfile().items():
-            stack.enter_context(process(["sh", "-c", f"exec {command}"], web, folder / f"{name}.log", variables))
+            port = ports.get(name, web)
+            stack.enter_context(process(["sh", "-c", f"exec {command}"], port, folder / f"{name}.log", variables))
         filled = {
             "SERVER_NAME": "localhost", "LISTEN_TLS": f"127.0.0.1:{tls}", "LISTEN_PLAIN": f"127.0.0.1:{plain}",
             "TLS_CERTIFICATE": str(certificate), "TLS_KEY": str(key), "UPSTREAM": f"127.0.0.1:{web}",
@@ -102,7 +107,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         )
         context = ssl.create_default_context(cafile=str(certificate))
         client = stack.enter_context(httpx.Client(verify=context, timeout=30))
-        yield Site(f"https://localhost:{tls}", f"http://localhost:{plain}", client)
+        yield Site(f"https://localhost:{tls}", f"http://localhost:{plain}", client, ports["lmtpd"])
 
 
 def session(site: Site, headers: dict[str, str] | None = None) -> httpx.Response:
@@ -162,6 +167,17 @@ def test_a_large_upload_comes_back_as_it_was_sent(site: Site) -> None:
 
     assert uploaded["size"] == len(octets)
     assert downloaded.content == octets
+
+
+def test_mail_that_comes_in_is_there_for_clients(site: Site) -> None:
+    with smtplib.LMTP("127.0.0.1", site.lmtp) as mta:
+        mta.sendmail("grace@elsewhere.test", [ADDRESS], "Subject: By LMTP\r\n\r\nHello\r\n")
+
+    account = next(iter(session(site).json()["accounts"]))
+    query = {"accountId": account, "filter": {"subject": "LMTP"}}
+    request = {"using": ["urn:ietf:params:jmap:mail"], "methodCalls": [["Email/query", query, "q"]]}
+    response = site.client.post(session(site).json()["apiUrl"], json=request, auth=(ADDRESS, PASSWORD))
+    assert len(response.json()["methodResponses"][0][1]["ids"]) == 1
 
 
 def test_the_admin_gets_cookies_for_https_only(site: Site) -> None:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import os
 import socket
 from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
 
+from jmap.durability import check_durability
 from mail.lmtp import processes
 from mail.lmtp.addresses import CannotListen, listen, name_of
 from mail.lmtp.conf import LmtpOptions, lmtp_options
@@ -44,6 +47,8 @@ class Command(BaseCommand):
             self.say(f"LMTP: {name_of(lmtp)}")
         for listener in socketmap:
             self.say(f"Postfix's lookups: {name_of(listener)}")
+        self.doubt()
+        os.umask(0o077)
         processes.watch(options, [lmtp], socketmap, given["lifeline"])
 
     def options(self, given: dict[str, Any]) -> LmtpOptions:
@@ -52,6 +57,14 @@ class Command(BaseCommand):
         if named.get("processes", 1) < 1:
             raise CommandError("--processes must be at least 1")
         return replace(lmtp_options(), **named)
+
+    def doubt(self) -> None:
+        """Warn of a database that may lose what it has committed; one that is away now is asked when it is needed."""
+        try:
+            for doubt in check_durability(databases=["default"]):
+                self.stderr.write(str(doubt))
+        except DatabaseError as error:
+            self.stderr.write(f"the database does not answer, so mail is deferred: {error}")
 
     def say(self, line: str) -> None:
         """Print one line at once."""
