@@ -2,7 +2,7 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv/bin
-EXTRA := faults or browser or scale
+EXTRA := faults or browser or scale or conformance
 
 .PHONY: help serve test test-all lint docs lock
 

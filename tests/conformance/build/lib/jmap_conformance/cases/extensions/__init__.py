@@ -1,0 +1,1 @@
+"""Cases about extensions that a server may offer."""

@@ -1,0 +1,1 @@
+"""Messages written by hand, each with what the RFCs say that JMAP shows of it."""
