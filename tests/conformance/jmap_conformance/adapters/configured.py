@@ -79,14 +79,14 @@ class ConfiguredAdapter:
             template = template.replace("{" + name + "}", value)
         return template
 
-    def _run(self, name: str, **values: str) -> None:
+    def _run(self, command_name: str, /, **values: str) -> None:
         quoted = {key: shlex.quote(value) for key, value in {**self._values, **values}.items()}
-        command = self._accounts[name]
+        command = self._accounts[command_name]
         for key, value in quoted.items():
             command = command.replace("{" + key + "}", value)
         done = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False)
         if done.returncode:
-            raise RuntimeError(f"the adapter's command {name!r} failed: {done.stderr or done.stdout}")
+            raise RuntimeError(f"the adapter's command {command_name!r} failed: {done.stderr or done.stdout}")
 
     def make_account(self, name: str) -> Principal:
         """Run accounts.make."""
