@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from jmap.blobs.errors import TooLarge
+from jmap.blobs.mapping import LeanMap
 from jmap.blobs.storage import default_store
 
 IN_MEMORY = 256 * 1024
@@ -72,7 +73,7 @@ class Spool:
         """Everything so far, mapped where it is in a file."""
         if self._descriptor is None:
             return bytes(self._buffer)
-        return mmap.mmap(self._descriptor, 0, access=mmap.ACCESS_READ)
+        return LeanMap(self._descriptor, 0, access=mmap.ACCESS_READ)
 
     def seal(self) -> None:
         """Take no more octets, since the store may keep the very file."""

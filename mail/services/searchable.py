@@ -17,10 +17,12 @@ from mail.mime.decode import decode_range
 from mail.mime.headers import EmailAddress, as_grouped_addresses, as_text
 from mail.mime.index import MessageIndex, Octets, Part, parse, part_fields
 from mail.mime.text import html_to_searchable_text
-from mail.search.tokenizer import SearchFields
+from mail.search.tokenizer import MAX_TEXT, SearchFields
 
 MAX_TEXT_PARTS = 50
 """Texts of one message that are read."""
+MAX_SHOWN_OCTETS = MAX_TEXT
+"""Octets of a text that a reader sees of which the words are looked for: what a message costs in memory is bounded."""
 MAX_ATTACHED_OCTETS = 200_000
 """Octets of attached texts and messages that are read, all together."""
 MAX_NESTING = 3
@@ -66,7 +68,7 @@ def _texts(data: Octets, index: MessageIndex) -> Iterator[str]:
     text, html, _ = body_lists(index)
     shown = list({id(part): part for part in (*text, *html) if part.type.startswith("text/")}.values())
     for part in shown[:MAX_TEXT_PARTS]:
-        yield _text(data, part)
+        yield _text(data, part, MAX_SHOWN_OCTETS)
     is_shown = {id(part) for part in shown}
     attached = [
         part for part in index.parts if id(part) not in is_shown and part.type.startswith(("text/", "message/"))
@@ -97,6 +99,6 @@ def _attached(data: Octets, parts: list[Part], budget: list[int], nesting: int) 
             yield _text(data, part, size)
 
 
-def _text(data: Octets, part: Part, limit: int | None = None) -> str:
+def _text(data: Octets, part: Part, limit: int) -> str:
     value = text_of(data, part, limit)[0]
     return html_to_searchable_text(value) if part.type == "text/html" else value

@@ -1,73 +1,20 @@
-"""A server in a thread of the test, and a client that speaks to it octet by octet."""
+"""A server in a thread of the test."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from django.db import connections
 
 from mail.lmtp.addresses import listen
 from mail.lmtp.conf import LmtpOptions
 from mail.lmtp.server import Server
-
-SECONDS = 10
-
-
-class Client:
-    """Sends octets as they are given, and reads replies (code, lines)."""
-
-    def __init__(self, address: Any) -> None:
-        self.socket = socket.create_connection(address, timeout=SECONDS)
-        self._file = self.socket.makefile("rb")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._file.close()
-        self.socket.close()
-
-    def send(self, *lines: str | bytes) -> None:
-        """Send lines, each with CRLF after it, all at once."""
-        octets = (line if isinstance(line, bytes) else line.encode() for line in lines)
-        self.socket.sendall(b"".join(line + b"\r\n" for line in octets))
-
-    def reply(self) -> str:
-        """One reply; lines of one that has several are joined by LF. "" at the end."""
-        lines = []
-        while line := self._file.readline().decode():
-            lines.append(line.removesuffix("\r\n"))
-            if line[3:4] != "-":
-                break
-        return "\n".join(lines)
-
-    def replies(self, count: int) -> list[str]:
-        """Several."""
-        return [self.reply() for _ in range(count)]
-
-    def ask(self, line: str | bytes) -> str:
-        """Send a line, give the reply."""
-        self.send(line)
-        return self.reply()
-
-    def greet(self) -> str:
-        """Greeting and LHLO; the answer to the latter."""
-        self.reply()
-        return self.ask("LHLO client.test")
-
-    def begin(self, *recipients: str, sender: str = "grace@elsewhere.test") -> list[str]:
-        """Greeting to DATA, all but the first answered; gives the answers to RCPT."""
-        self.greet()
-        self.ask(f"MAIL FROM:<{sender}>")
-        answers = [self.ask(f"RCPT TO:<{recipient}>") for recipient in recipients]
-        assert self.ask("DATA").startswith("354")
-        return answers
+from tests.lmtp.client import SECONDS, Client
 
 
 @dataclass

@@ -2,56 +2,28 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
 import smtplib
 import socket
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.running import accepts, environment, free_port, manage, own_database, process, serve
+from tests.lmtp.client import SENDER
+from tests.lmtp.site import Site, children, open_site, serving, until
+from tests.running import accepts, environment, free_port, manage, process, serve
 from tests.store.mailroom import message
-
-ADDRESS, PASSWORD = "ada@lmtp.example", "a long enough sentence"
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of a site with one account."""
-    with own_database(tmp_path, "lmtp") as url:
-        secrets = {"SETUP_ADMIN_PASSWORD": PASSWORD, "SETUP_MAILBOX_PASSWORD": PASSWORD}
-        variables = environment(tmp_path / "data", DATABASE_URL=url, **secrets)
-        done = manage("setup", "--admin", "keeper", "--address", ADDRESS, variables=variables)
-        assert done.returncode == 0, done.stderr
-        yield variables
-
-
-@contextlib.contextmanager
-def lmtpd(site: dict[str, str], log: Path, *options: str) -> Iterator[int]:
-    """The command for the time of a block; gives its process."""
-    command = [sys.executable, "manage.py", "lmtpd", *options]
-    with process(command, int(site["LMTP_PORT"]), log, site) as watching:
-        yield watching.pid
-
-
-def children(pid: int) -> list[int]:
-    """The processes that a process has started."""
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for what another process does."""
-    deadline = time.monotonic() + 20
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+def site(tmp_path: Path) -> Iterator[Site]:
+    with open_site(tmp_path, "lmtp") as site:
+        yield site
 
 
 def is_gone(pid: int) -> bool:
@@ -62,50 +34,43 @@ def is_gone(pid: int) -> bool:
         return True
 
 
-def deliver(port: int, name: str) -> None:
-    with smtplib.LMTP("127.0.0.1", port) as client:
-        client.sendmail("grace@elsewhere.test", [ADDRESS], message(name))
-
-
 @pytest.mark.own("a process that dies is replaced, and nobody is turned away meanwhile")
-def test_a_process_that_is_killed_is_replaced(site: dict[str, str], tmp_path: Path) -> None:
-    port = int(site["LMTP_PORT"])
-    with lmtpd(site, tmp_path / "log", "--processes", "2") as watching:
+def test_a_process_that_is_killed_is_replaced(site: Site, tmp_path: Path) -> None:
+    with site.lmtpd("--processes", "2") as watching:
         until(lambda: len(children(watching)) == 2)
-        deliver(port, "one")
+        site.send("one")
         victims = children(watching)
         for victim in victims:
             os.kill(victim, signal.SIGKILL)
-        deliver(port, "two")
+        site.send("two")
         until(lambda: len(children(watching)) == 2 and not set(children(watching)) & set(victims))
-        serving = children(watching)
+        last = children(watching)
 
-    assert all(map(is_gone, serving))
-    assert not accepts(port)
+    assert all(map(is_gone, last))
+    assert not accepts(site.port)
 
 
 @pytest.mark.own("none serves without the one that watches")
-def test_whoever_serves_ends_when_the_one_that_watches_is_killed(site: dict[str, str], tmp_path: Path) -> None:
-    with lmtpd(site, tmp_path / "log") as watching:
-        until(lambda: len(children(watching)) == 1)
-        (serving,) = children(watching)
+def test_whoever_serves_ends_when_the_one_that_watches_is_killed(site: Site, tmp_path: Path) -> None:
+    with site.lmtpd() as watching:
+        child = serving(watching)
         os.kill(watching, signal.SIGKILL)
 
-        until(lambda: is_gone(serving))
-    assert not accepts(int(site["LMTP_PORT"]))
+        until(lambda: is_gone(child))
+    assert not accepts(site.port)
 
 
 @pytest.mark.rfc(5321, "3.8")
-def test_a_signal_lets_a_message_that_arrives_be_finished(site: dict[str, str], tmp_path: Path) -> None:
+def test_a_signal_lets_a_message_that_arrives_be_finished(site: Site, tmp_path: Path) -> None:
     with (
-        lmtpd(site, tmp_path / "log") as watching,
-        smtplib.LMTP("127.0.0.1", int(site["LMTP_PORT"])) as idle,
-        smtplib.LMTP("127.0.0.1", int(site["LMTP_PORT"])) as busy,
+        site.lmtpd() as watching,
+        smtplib.LMTP("127.0.0.1", site.port) as idle,
+        smtplib.LMTP("127.0.0.1", site.port) as busy,
     ):
         idle.ehlo()
         busy.ehlo()
-        busy.mail("grace@elsewhere.test")
-        busy.rcpt(ADDRESS)
+        busy.mail(SENDER)
+        busy.rcpt(site.addresses[0])
         busy.docmd("DATA")
         busy.send(b"Subject: half\r\n\r\n")
         os.kill(watching, signal.SIGTERM)
@@ -119,16 +84,16 @@ def test_a_signal_lets_a_message_that_arrives_be_finished(site: dict[str, str], 
 
 
 @pytest.mark.own("a Unix socket serves as well as a port")
-def test_a_unix_socket_is_made_anew_and_taken_from_nobody(site: dict[str, str], tmp_path: Path) -> None:
+def test_a_unix_socket_is_made_anew_and_taken_from_nobody(site: Site, tmp_path: Path) -> None:
     path = tmp_path / "lmtp.sock"
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(path))
     lookups = free_port()
     command = [sys.executable, "manage.py", "lmtpd", "--listen", str(path), "--socketmap", f"127.0.0.1:{lookups}"]
-    with process(command, lookups, tmp_path / "log", site):
+    with process(command, lookups, site.log, site.variables):
         with smtplib.LMTP(str(path)) as client:
-            refused = client.sendmail("grace@elsewhere.test", [ADDRESS], message("one"))
-        second = manage("lmtpd", "--listen", str(path), variables=site)
+            refused = client.sendmail(SENDER, site.addresses, message("one"))
+        second = manage("lmtpd", "--listen", str(path), variables=site.variables)
 
     assert refused == {}
     assert second.returncode != 0
@@ -169,7 +134,7 @@ def test_the_embedded_server_takes_mail_in_and_ends_with_all_it_has_started(
         host, _colon, lmtp = demo["lmtp"].partition(":")
         alice = demo["accounts"][0]
         with smtplib.LMTP(host, int(lmtp)) as client:
-            client.sendmail("grace@elsewhere.test", [alice["address"]], "Subject: Hello\r\n\r\nAlice\r\n")
+            client.sendmail(SENDER, [alice["address"]], "Subject: Hello\r\n\r\nAlice\r\n")
         seen = subjects(f"http://127.0.0.1:{port}", alice)
         started = children(running.pid)
         running.send_signal(how)

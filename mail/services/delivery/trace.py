@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from email.utils import format_datetime
 from functools import lru_cache
-from typing import Any
 
 from mail.mime.index import Octets
 from mail.services.delivery.conf import delivery_options
@@ -78,13 +77,12 @@ def read_head(data: Octets) -> Head:
     return head
 
 
-def with_trace(data: Octets, head: Head, trace: bytes) -> Iterator[bytes | memoryview[Any]]:
+def with_trace(data: Octets, head: Head, trace: bytes) -> Iterator[bytes]:
     """The octets of a message with a trace header in front, in pieces."""
     yield trace
-    view = memoryview(data)
     for start, stop in head.kept:
         for at in range(start, stop, MAX_HEADER):
-            yield view[at : min(at + MAX_HEADER, stop)]
+            yield data[at : min(at + MAX_HEADER, stop)]
 
 
 def trace_of(envelope: Envelope, head: Head, now: datetime, *, return_path: bool = True, to: str = "") -> bytes:
