@@ -19,7 +19,7 @@ from django.utils import timezone
 from jmap.conf import OptionsReader, option
 from jmap.models import Account, HistoryMark, Tombstone, TypeState
 from jmap.signals import history_purged
-from jmap.store import writing
+from jmap.store import writing, writing_slice
 
 SLICE = 1_000
 
@@ -67,7 +67,7 @@ def _purge_account(mark: HistoryMark) -> int:
     account_id, modseq = mark.account_id, mark.modseq
     purged, last = 0, SLICE
     while last == SLICE:
-        with writing(account_id):
+        with writing_slice(account_id):
             for name, seen in mark.states.items():
                 TypeState.objects.filter(account_id=account_id, type=name).update(history_modseq=seen)
             keys = list(

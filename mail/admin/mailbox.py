@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy
 
 from jmap.ids import decode
 from jmap.models import Account
-from jmap.store import Writer, writing
+from jmap.store import Writer, writing, writing_slice
 from mail.admin.finding import account_keys
 from mail.admin.refusals import MailAdmin
 from mail.models import Mailbox, Role
@@ -226,7 +226,7 @@ def destroy(account: Account, key: int, remove_emails: bool) -> None:
             return
         left = mailboxes.SLICE
         while left == mailboxes.SLICE:
-            with writing(account.pk) as writer:
+            with writing_slice(account.pk) as writer:
                 left = mailboxes.empty_slice(writer, key)
 
 

@@ -122,7 +122,7 @@ class MailboxStore:
     def _empty(self, ctx: Context, mailbox: int) -> None:
         left = mailboxes.SLICE
         while left == mailboxes.SLICE:
-            with store.writing(ctx.account.key) as writer:
+            with store.writing_slice(ctx.account.key) as writer:
                 left = mailboxes.empty_slice(writer, mailbox)
 
     def _apply(self, ctx: Context, plan: SetPlan, writer: Writer, result: SetResult) -> mailboxes.Outcome:

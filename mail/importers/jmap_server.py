@@ -92,9 +92,9 @@ class JmapServer:
             "using": [CORE, MAIL],
             "methodCalls": [[method, {"accountId": self.account_id, **arguments}, "0"]],
         }
-        answer = self._ask("POST", self._session["apiUrl"], json.dumps(request).encode())
+        answer = self._ask(self._session["apiUrl"], json.dumps(request).encode())
         try:
-            name, found, _ = json.loads(answer)["methodResponses"][0]
+            name, found, _ = answer["methodResponses"][0]
         except (ValueError, KeyError, IndexError, TypeError) as error:
             raise SourceError(f"{self._host} answers {method} by something that is not JMAP") from error
         if name == "error":
@@ -120,6 +120,8 @@ class JmapServer:
                     response.read()
                     raise MessageUnreadable(f"the server answers {response.status} {response.reason}")
                 self._check(response)
+                if response.length is None and not response.chunked and not _ends_by_closing(response):
+                    raise http.client.HTTPException("the head came short")
                 while piece := response.read(_PIECE):
                     yield piece
                 if response.length:
@@ -159,14 +161,15 @@ class JmapServer:
             raise SourceError(f"{self._user} has no mail account at {self._host}")
         return found
 
-    def _ask(self, method: str, url: str, body: bytes | None) -> bytes:
+    def _ask(self, url: str, body: bytes) -> Any:
+        """The JSON that a request is answered by; asked again where it comes short."""
         for pause in (*PAUSES, None):
             try:
-                response = self._until_answered(method, url, body)
+                response = self._until_answered("POST", url, body)
                 data = response.read()
                 self._check(response)
-                return data
-            except (OSError, http.client.HTTPException) as error:
+                return json.loads(data)
+            except (OSError, ValueError, http.client.HTTPException) as error:
                 self._drop(error, pause)
         raise AssertionError
 
@@ -219,6 +222,11 @@ class JmapServer:
             raise SourceError(f"{self._host} refuses the login of {self._user}")
         if response.status != 200:
             raise SourceError(f"{self._host} answers {response.status} {response.reason}")
+
+
+def _ends_by_closing(response: http.client.HTTPResponse) -> bool:
+    """Whether the server said that a body of no told length ends with the connection."""
+    return response.version == 10 or response.headers.get("Connection", "").lower() == "close"
 
 
 def _reason(error: Exception) -> str:

@@ -5,31 +5,36 @@ Rules kept here:
   with its journal, so that a message is there exactly when the journal says so, even where two imports of one source
   run at a time;
 - what the journal knows is passed over; a message that cannot be read is reported and the others go on;
-- no more is in memory than a slice: SLICE messages, or those of SLICE_OCTETS and one more.
+- no more is in memory than SLICE messages, or those of SLICE_OCTETS and one more.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from itertools import islice
 
 from jmap.blobs import service as blobs
 from jmap.blobs.errors import BlobGone
+from jmap.blobs.service import Stored
 from jmap.models import Account
 from jmap.store import Writer, writing
 from mail.importers.entry import Entry, Folder, Known, MessageUnreadable, key_of
 from mail.mime.index import Octets
 from mail.services import emails, journal
-from mail.services.content import derive
+from mail.services.content import Derived, derive
 from mail.services.emails import MAX_KEYWORDS, MAX_MAILBOXES, NewEmail, Placement, is_keyword
 from mail.services.folders import Folders
 
 log = logging.getLogger("mail.import")
 
-SLICE = 100
+SLICE = 50
+"""Messages in one transaction: SQLite's only write lock is held for some tens of milliseconds, and free for longer
+while the next ones are read."""
 SLICE_OCTETS = 20_000_000
 _TAKEN_OVER = key_of("mailboxes")
 """What the journal knows the mailboxes of a source by, once they were taken over."""
@@ -85,7 +90,7 @@ def take_in(
         tally.known += len(batch) - len(fresh)
         progress(len(batch) - len(fresh))
         for loaded in _loaded(fresh, tally):
-            _take_slice(account.pk, source, loaded, places, tally)
+            _take_slice(account.pk, source, _prepared(account.pk, loaded), places, tally)
             progress(len(loaded))
     return tally
 
@@ -127,32 +132,55 @@ def _loaded(entries: Iterable[Entry], tally: Tally) -> Iterator[list[Loaded]]:
         yield group
 
 
-def _take_slice(account_id: int, source: bytes, loaded: Sequence[Loaded], places: Folders, tally: Tally) -> None:
-    derived = [derive(data) for _, data in loaded]
-    received = [entry.received_at(data) for entry, data in loaded]
+@dataclass(slots=True)
+class _Ready:
+    """A message whose octets are durable, with all that the transaction needs of it."""
+
+    entry: Entry
+    data: Octets
+    stored: Stored
+    content: Derived
+    received_at: datetime
+
+
+def _prepared(account_id: int, loaded: Sequence[Loaded]) -> list[_Ready]:
+    with ThreadPoolExecutor(1) as beside:
+        # Octets go to the disk while they are read for what is in them: one waits, the other computes.
+        putting = beside.submit(blobs.put_many, account_id, [data for _, data in loaded])
+        read = [(entry, data, derive(data), entry.received_at(data)) for entry, data in loaded]
+        stored = putting.result()
+    return [_Ready(entry, data, one, content, at) for (entry, data, content, at), one in zip(read, stored, strict=True)]
+
+
+def _take_slice(account_id: int, source: bytes, ready: Sequence[_Ready], places: Folders, tally: Tally) -> None:
     for attempt in (1, 2, 3):
-        stored = blobs.store_many(account_id, [data for _, data in loaded])
         try:
             with writing(account_id) as writer:
-                digests = [(entry, bytes(blob.digest)) for (entry, _), blob in zip(loaded, stored, strict=True)]
                 # Judged again under the lock: another import of the same source may have come first.
-                verdicts = journal.judge(writer, source, digests)
-                fresh = [
-                    NewEmail(content, blob.pk, _placed(writer, entry, places, tally), at)
-                    for verdict, (entry, _), content, blob, at in zip(
-                        verdicts, loaded, derived, stored, received, strict=True
-                    )
-                    if verdict.is_new
-                ]
-                emails.add(writer, fresh)
+                verdicts = journal.judge(writer, source, [(one.entry, one.stored.key.digest) for one in ready])
+                fresh = [one for one, verdict in zip(ready, verdicts, strict=True) if verdict.is_new]
+                rows = blobs.attach_many(one.stored for one in fresh)
+                emails.add(
+                    writer,
+                    [
+                        NewEmail(
+                            one.content,
+                            rows[one.stored.key],
+                            _placed(writer, one.entry, places, tally),
+                            one.received_at,
+                        )
+                        for one in fresh
+                    ],
+                )
                 journal.write(writer, source, [key for verdict in verdicts for key in verdict.keys])
             tally.imported += len(fresh)
-            tally.known += len(loaded) - len(fresh)
+            tally.known += len(ready) - len(fresh)
             return
         except BlobGone:
             places.forget()
             if attempt == 3:
                 raise
+            blobs.put_many(account_id, [one.data for one in ready])
 
 
 def _placed(writer: Writer, entry: Entry, places: Folders, tally: Tally) -> Placement:

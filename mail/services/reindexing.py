@@ -20,7 +20,7 @@ from jmap import sql as generic
 from jmap.blobs import service as blobs
 from jmap.blobs.errors import ObjectMissing
 from jmap.models import Account
-from jmap.store import Writer, writing
+from jmap.store import Writer, writing_slice
 from mail.models import Email, EmailContent
 from mail.search import backend as search
 from mail.services import threads
@@ -53,7 +53,7 @@ def reindex(account: Account, every: bool = False, progress: Callable[[int], Non
             except ObjectMissing:
                 log.error("the octets of email %s are missing from the blob store", row.wire_id)
                 tally.missing += 1
-        with writing(account.pk) as writer:
+        with writing_slice(account.pk) as writer:
             tally.changed += _rewrite(writer, fresh)
         tally.derived += len(fresh)
         progress(len(rows))

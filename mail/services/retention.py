@@ -14,7 +14,7 @@ from typing import Any
 from django.utils import timezone
 
 from jmap.conf import OptionsReader, option
-from jmap.store import writing
+from jmap.store import writing, writing_slice
 from mail.models import FormerMembership, RetainedEmail
 
 SLICE = 1_000
@@ -51,7 +51,7 @@ def purge_retained(now: datetime | None = None) -> int:
     ):
         last = SLICE
         while last == SLICE:
-            with writing(account_id):
+            with writing_slice(account_id):
                 old = RetainedEmail.objects.filter(account_id=account_id, destroyed_at__lt=before)
                 keys = list(old.values_list("pk", flat=True)[:SLICE])
                 RetainedEmail.objects.filter(pk__in=keys).delete()

@@ -21,6 +21,8 @@ import psycopg
 import pytest
 
 from tests.corpus.generator import generate
+from tests.importing.dovecot import PASSWORD as IMAP_PASSWORD
+from tests.importing.dovecot import dovecot
 from tests.running import ROOT, environment, free_port, manage, own_database, serve
 
 pytestmark = [pytest.mark.faults, pytest.mark.own("what was acknowledged survives whatever is killed")]
@@ -68,9 +70,9 @@ def site(tmp_path: Path) -> Iterator[Site]:
         yield Site(variables, url, tmp_path)
 
 
-def run_import(site: Site, maildir: Path, seconds: float | None) -> int:
+def run_import(site: Site, seconds: float | None, *source: str) -> int:
     """Import, killed after so many seconds if it is not done by then; the exit status."""
-    command = [sys.executable, "manage.py", "import_mail", "--verbosity", "0", ADDRESS, str(maildir)]
+    command = [sys.executable, "manage.py", "import_mail", "--verbosity", "0", ADDRESS, *source]
     importing = subprocess.Popen(command, cwd=ROOT, env=site.variables, stdout=subprocess.DEVNULL)
     try:
         return importing.wait(seconds)
@@ -79,18 +81,44 @@ def run_import(site: Site, maildir: Path, seconds: float | None) -> int:
         return importing.wait()
 
 
-def test_an_import_that_is_killed_again_and_again_ends_complete_and_without_doubles(site: Site) -> None:
-    maildir, _ = generate(count=1500, seed=3).write(site.folder / "mail")
-    expected = sum(1 for place in ("cur", "new") for folder in maildir.rglob(place) for _ in folder.iterdir())
+def kill_and_end(site: Site, *source: str) -> tuple[int, int]:
+    """Import from a source, killed at random points until it is nearly done, then to its end; see ``recount``."""
     dice = random.Random(5)
-
-    statuses = [run_import(site, maildir, dice.uniform(1.0, 2.5)) for _ in range(5)]
+    statuses = [run_import(site, dice.uniform(0.9, 2.2), *source) for _ in range(5)]
     site.recount()
-    last = run_import(site, maildir, None)
+    last = run_import(site, None, *source)
 
     assert -signal.SIGKILL in statuses, "nothing was killed: the import was over too soon"
     assert last == 0
-    assert site.recount()[0] == expected
+    return site.recount()
+
+
+def test_an_import_that_is_killed_again_and_again_ends_complete_and_without_doubles(site: Site) -> None:
+    maildir, _ = generate(count=1500, seed=3).write(site.folder / "mail")
+    expected = sum(1 for place in ("cur", "new") for folder in maildir.rglob(place) for _ in folder.iterdir())
+
+    assert kill_and_end(site, str(maildir))[0] == expected
+
+
+def test_an_import_by_imap_that_is_killed_again_and_again_ends_complete_and_without_doubles(site: Site) -> None:
+    if not os.environ.get("TEST_DOVECOT"):
+        pytest.skip("TEST_DOVECOT names no Dovecot: run under `scripts/services.py run dovecot -- ...`")
+    made = generate(count=1500, seed=3)
+    site.variables["IMPORT_PASSWORD"] = IMAP_PASSWORD
+    with dovecot() as server:
+        server.fill("ada", made)
+
+        found = kill_and_end(
+            site,
+            "--imap",
+            f"127.0.0.1:{server.tls_port}",
+            "--ca-file",
+            str(server.folder / "cert.pem"),
+            "--user",
+            "ada",
+        )
+
+    assert found[0] == len(made.maildir)
 
 
 class Writer(threading.Thread):

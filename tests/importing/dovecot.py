@@ -26,6 +26,7 @@ from cryptography.x509.oid import NameOID
 from imapclient import IMAPClient
 
 from scripts import services
+from tests.corpus.generator import Corpus
 
 PASSWORD, MASTER, MASTER_PASSWORD = "päss-word", "master", "masters-wörd"
 
@@ -129,6 +130,15 @@ class Dovecot:
                 client.create_folder(folder)
                 client.subscribe_folder(folder)
             client.append(folder, message, flags, received_at)
+
+    def fill(self, user: str, corpus: Corpus) -> None:
+        """Give somebody who was never there the Maildir of a corpus."""
+        home = self.folder / "home" / user
+        maildir, _ = corpus.write(home)
+        maildir.rename(home / "Maildir")
+        owner = self.folder.stat()
+        for path in (home.parent, home, *home.rglob("*")):
+            os.chown(path, owner.st_uid, owner.st_gid)
 
     def files(self, user: str) -> list[Path]:
         """The files of somebody's inbox, in the order in which they came."""

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from jmap.blobs import service as blobs
 from mail.importers import maildir, mbox
 from mail.models import Email, ImportedMessage, Mailbox, Membership
-from mail.services import importing, journal
+from mail.services import importing, journal, quotas
 from tests.store.invariants import check
 from tests.store.mailroom import Mailroom, message
 
@@ -146,6 +146,23 @@ def test_a_message_that_cannot_be_read_is_reported_and_the_others_come_in(room, 
     tally = importing.take_in(room.account, b"s" * 32, entries)
 
     assert (tally.imported, tally.failed) == (1, 1)
+
+
+def test_an_account_that_is_full_stops_the_import_with_a_line_and_it_goes_on_when_there_is_room(
+    room, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(importing, "SLICE", 2)
+    for number in range(5):
+        write(tmp_path / "cur", f"150000000{number}.M.host:2,", message(f"m{number}"))
+    quotas.limit_account(room.account, max_emails=3, max_octets=None)
+
+    with pytest.raises(CommandError, match="the account is full; 2 messages were imported, run it again to go on"):
+        run(room, tmp_path)
+    quotas.limit_account(room.account, max_emails=5, max_octets=None)
+    said = run(room, tmp_path)
+
+    assert said.startswith("3 imported, 2 were here already")
+    check(room.account.pk)
 
 
 def test_what_is_no_mailbox_format_is_said_so(room, tmp_path):

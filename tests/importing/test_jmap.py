@@ -136,7 +136,7 @@ def test_an_interrupted_import_asks_only_for_what_is_missing(room, other, expect
 
 def test_a_line_that_drops_costs_and_doubles_nothing(room, other, expected, monkeypatch):
     port = int(origin(other).rpartition(":")[2])
-    line = Line(port, (3_000, 9_000, 200_000, 300_000, 20_000, 5_000))
+    line = Line(port, (20_000, 9_000, 200_000, 300_000, 20_000, 5_000))
     session = JmapServer._read_session
 
     def through_the_line(self, path):
