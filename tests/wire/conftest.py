@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import json
 import os
+import secrets
 import subprocess
 import sys
 import threading
@@ -154,7 +155,8 @@ def database_url(folder: Path) -> Iterator[str]:
         yield f"sqlite:///{folder / 'wire.sqlite3'}"
         return
     parts = urlsplit(os.environ["TEST_POSTGRES_URL"])
-    name = f"jmap_wire_{os.getpid()}"
+    # Two folders of tests may each have their own.
+    name = f"jmap_wire_{os.getpid()}_{secrets.token_hex(4)}"
     with psycopg.connect(urlunsplit(parts), autocommit=True) as server:
         server.execute(f"CREATE DATABASE {name} TEMPLATE template0")
         try:
