@@ -52,7 +52,8 @@ from jmapsite.settings import DATA_DIR, DATABASES, JMAP  # noqa: E402
 # A fast hash: what is tested is ours, not the strength of Django's.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Counted in memory: processes that share a run must not use up each other's limits.
-JMAP = {**JMAP, "LIMITS": {}}
+# Nothing is told to other processes: who does it keeps a connection, and the database of a test could not be dropped.
+JMAP = {**JMAP, "LIMITS": {}, "PUSH": {**JMAP["PUSH"], "CARRIER": "none"}}
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1", "[::1]"]
 
 if TEST_DATABASE == "sqlite":
