@@ -1,1 +1,0 @@
-"""Cases about extensions that a server may offer."""

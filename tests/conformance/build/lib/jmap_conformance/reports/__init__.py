@@ -1,1 +1,0 @@
-"""What a run says, for people and for machines; ``record`` is the form that all others are made from."""
