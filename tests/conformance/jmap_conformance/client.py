@@ -194,10 +194,10 @@ class Client:
         self._session = session
         return dict(session)
 
-    def url(self, name: str, **variables: str) -> str:
+    def url(self, template_name: str, /, **variables: str) -> str:
         """A URL of the session, with the variables of its template filled in."""
-        template = self.session.get(name)
-        check.that(isinstance(template, str), f"the Session object has no {name}")
+        template = self.session.get(template_name)
+        check.that(isinstance(template, str), f"the Session object has no {template_name}")
         text = re.sub(r"\{(\w+)\}", lambda found: quote(variables.get(found[1], ""), safe=""), str(template))
         return urljoin(self.session_url, text)
 
