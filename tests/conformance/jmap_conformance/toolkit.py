@@ -17,7 +17,6 @@ from jmap_conformance import check
 from jmap_conformance.adapters import Adapter, Push
 from jmap_conformance.case import MAIL, SUBMISSION, Case
 from jmap_conformance.client import Client, Exchange, Principal
-from jmap_conformance.library.load import Message, messages
 from jmap_conformance.outcome import NotRun
 from jmap_conformance.shared import Once
 
@@ -223,10 +222,6 @@ class Toolkit:
     def query(self, kind: str, **arguments: Any) -> list[str]:
         """The ids of a query."""
         return list(self.call(f"{kind}/query", **arguments)["ids"])
-
-    def library(self, name: str) -> Message:
-        """A message of the library."""
-        return messages()[name]
 
     # -- submission
 

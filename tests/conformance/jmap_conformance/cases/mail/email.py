@@ -1,4 +1,4 @@
-"""The Email object and Email/get, /changes (RFC 8621 §4.1 to §4.3); what messages look like is in ``library``."""
+"""The Email object and Email/get, /changes (RFC 8621 §4.1 to §4.3)."""
 
 from jmap_conformance import check
 from jmap_conformance.case import MAIL, topic

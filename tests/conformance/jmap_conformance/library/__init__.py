@@ -1,1 +1,0 @@
-"""Messages written by hand, each with what the RFCs say that JMAP shows of it."""
