@@ -20,11 +20,11 @@ serve:
 
 test:
 	@$(PYTHON) scripts/venv.py dev
-	@exec $(VENV)/python scripts/services.py run postgres redis nginx dovecot -- scripts/test.sh -m "not ($(EXTRA))" $(ARGS)
+	@exec $(VENV)/python scripts/services.py run postgres redis nginx dovecot postfix -- scripts/test.sh -m "not ($(EXTRA))" $(ARGS)
 
 test-all:
 	@$(PYTHON) scripts/venv.py dev
-	@exec $(VENV)/python scripts/services.py run postgres redis nginx dovecot browser -- \
+	@exec $(VENV)/python scripts/services.py run postgres redis nginx dovecot postfix browser -- \
 		scripts/test.sh $(if $(filter extra,$(ONLY)),-m "$(EXTRA)") $(ARGS)
 
 lint:

@@ -55,6 +55,7 @@ PROGRAMS = {
     "dovecot": Program(
         ("dovecot-core", "dovecot-imapd"), ("usr/sbin/dovecot", "usr/bin/doveconf", "usr/lib/dovecot/imap")
     ),
+    "postfix": Program(("postfix",), ("usr/lib/postfix/sbin/master", "usr/sbin/postconf")),
     # Browser and driver are of one version only when both come from one place; without fonts no page is drawn.
     "browser": Program(
         ("chromium", "chromium-common", "chromium-driver", "fonts-dejavu-core"),
@@ -109,7 +110,10 @@ def locate(wanted: Program, root: Path) -> dict[str, str]:
 def library_path() -> dict[str, str]:
     """The environment in which programs of the private folder find their libraries."""
     # Libraries of PulseAudio look for one of their own at an absolute path, which is not ours.
-    places = ("usr/lib/*-linux-gnu*", "lib/*-linux-gnu*", "usr/lib/*-linux-gnu*/pulseaudio", "usr/lib/dovecot")
+    places = (
+        *("usr/lib/*-linux-gnu*", "lib/*-linux-gnu*", "usr/lib/*-linux-gnu*/pulseaudio"),
+        *("usr/lib/dovecot", "usr/lib/postfix"),
+    )
     folders = [str(path) for place in places for path in (prefix() / "root").glob(place)]
     return {"LD_LIBRARY_PATH": ":".join(folders)} if folders else {}
 
@@ -332,6 +336,15 @@ def dovecot_environment() -> dict[str, str]:
     return {"TEST_DOVECOT": program("dovecot")["dovecot"]}
 
 
+def postfix_environment() -> dict[str, str]:
+    """Where the tests of the MTA find Postfix, or why they find none: its master runs as root or not at all."""
+    if os.geteuid() != 0:
+        return {"TEST_POSTFIX_MISSING": "Postfix's master runs as root alone"}
+    binary = program("postfix")["master"]
+    libraries = environment_of(binary).get("LD_LIBRARY_PATH", "")
+    return {"TEST_POSTFIX": binary, "TEST_POSTFIX_LIBRARY_PATH": libraries}
+
+
 def browser_environment() -> dict[str, str]:
     """Where tests find a browser and its driver, or why they find none; each test starts its own."""
     try:
@@ -348,12 +361,18 @@ def browser_environment() -> dict[str, str]:
 
 
 STARTERS = {"postgres": start_postgres, "redis": start_redis}
-FINDERS = {"nginx": nginx_environment, "dovecot": dovecot_environment, "browser": browser_environment}
+FINDERS = {
+    "nginx": nginx_environment,
+    "dovecot": dovecot_environment,
+    "postfix": postfix_environment,
+    "browser": browser_environment,
+}
 PROVIDED_BY = {
     "postgres": "TEST_POSTGRES_URL",
     "redis": "TEST_REDIS_URL",
     "nginx": "TEST_NGINX",
     "dovecot": "TEST_DOVECOT",
+    "postfix": "TEST_POSTFIX",
     "browser": "TEST_CHROMIUM",
 }
 
