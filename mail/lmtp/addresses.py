@@ -38,7 +38,8 @@ def _listen_at_port(where: str) -> socket.socket:
     if not port.isascii() or not port.isdigit() or int(port) > 65_535:
         raise CannotListen(f"{where!r} is neither host:port nor the path of a Unix socket")
     found = socket.getaddrinfo(host.strip("[]") or "127.0.0.1", int(port), type=socket.SOCK_STREAM)[0]
-    listener = socket.socket(found[0], found[1])
+    # With its protocol, which asyncio looks at before it sends small answers at once (TCP_NODELAY).
+    listener = socket.socket(*found[:3])
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(found[4])
