@@ -20,7 +20,16 @@ JMAP = {
     "MAX_CONCURRENT_UPLOAD": 2,
     "MAX_SIZE_UPLOAD": 120_000_000,
     "TRUSTED_PROXIES": ["127.0.0.2"],
-    "PUSH": {**JMAP["PUSH"], "MIN_PING": 1, "RECHECK": 1, "POLL": 1, "MAX_STREAMS": 8},
+    "EDGE": {"WRITE_TIMEOUT": int(os.environ.get("WIRE_WRITE_TIMEOUT", "120"))},
+    "PUSH": {
+        **JMAP["PUSH"],
+        "MIN_PING": 1,
+        "RECHECK": 1,
+        "POLL": int(os.environ.get("WIRE_POLL", "1")),
+        "MAX_STREAMS": int(os.environ.get("WIRE_STREAMS", "8")),
+        "CARRIER": os.environ.get("WIRE_CARRIER", JMAP["PUSH"]["CARRIER"]),
+        "REDIS_URL": os.environ.get("WIRE_NEWS", ""),
+    },
     "LIMITS": {
         "FILE": os.environ.get("WIRE_LIMITS", JMAP["LIMITS"]["FILE"]),
         "REDIS_URL": os.environ.get("WIRE_REDIS", ""),
