@@ -87,11 +87,10 @@ async def events(exchange: Exchange) -> None:
     async with serving(exchange.edge).listening(visitor, wish.types) as listener:
         known = exchange.head.optional(b"last-event-id")
         if known:
-            listener.catch_up(from_text(known), visitor.accounts)
+            listener.catch_up(from_text(known), listener.accounts)
         await exchange.start(200, [*HEADERS, *common_headers(exchange.head)])
         if not listener.pending:
-            retry = random.randrange(*RETRY)
-            await exchange.put(f"retry: {retry}\nid: {listener.position()}\n\n".encode())
+            await exchange.put(_beginning(listener))
         exchange.gone.add_done_callback(lambda _gone: listener.end(GONE))
         await _tell(exchange, listener, wish)
         if not exchange.gone.done():
@@ -118,6 +117,12 @@ async def _tell(exchange: Exchange, listener: Listener, wish: Wish) -> None:
             due = now + pause
         else:
             await listener.wait(min(free_in, due - now) if listener.pending else due - now)
+
+
+def _beginning(listener: Listener) -> bytes:
+    """When to come back, and where the stream begins; who comes when the server ends keeps the id that they have."""
+    retry = f"retry: {random.randrange(*RETRY)}\n"
+    return (f"{retry}\n" if listener.ending else f"{retry}id: {listener.position()}\n\n").encode()
 
 
 def _state(changed: Changed, position: str, is_first: bool) -> bytes:

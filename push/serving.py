@@ -36,10 +36,12 @@ class Serving:
         self.hub.hearers.append(marker().put)
         self._news = self.hub.loop.create_task(carrier().subscribe(self.hub))
         self._news.add_done_callback(_look_at)
+        self._is_closed = False
         announce.hubs.add(self.hub)
 
     def close(self) -> None:
-        """End every stream, then the rest."""
+        """End every stream, then the rest; whoever comes until the server listens no more is sent away at once."""
+        self._is_closed = True
         announce.hubs.discard(self.hub)
         self.warden.close(SERVER_ENDS)
         self._news.cancel()
@@ -51,6 +53,10 @@ class Serving:
     ) -> AsyncIterator[Listener]:
         """A listener to all accounts of a visitor, which ends when these change, unless it moves with them."""
         listener = Listener(types)
+        if self._is_closed:
+            listener.end(SERVER_ENDS)
+            yield listener
+            return
         moved = (lambda accounts: self._move(listener, accounts)) if moves else (lambda _accounts: listener.end(MOVED))
         self.warden.watch(Watched(visitor, listener, moved))
         try:

@@ -17,6 +17,7 @@ from jmap.auth.throttle import TooManyFailures
 from jmap.auth.verify import Refused
 from jmap.edge import encode, endpoint
 from jmap.edge.caller import Caller
+from jmap.edge.cut import cut_off
 from jmap.edge.http import Head, Headers, Reply, common_headers, host_is_allowed, preflight
 from jmap.edge.options import edge_options
 from jmap.edge.problems import Problem, describe, wrong_method
@@ -161,7 +162,9 @@ class Exchange(Caller):
             async with asyncio.timeout(edge_options().write_timeout):
                 await self._send(message)
         except TimeoutError:
-            raise ConnectionAbortedError("the client takes nothing") from None
+            log.info("%s: the client takes nothing", self.head.request_id)
+            cut_off(self._send)
+            raise ClientGone from None
 
     @property
     def gone(self) -> asyncio.Task[None]:

@@ -18,6 +18,7 @@ from jmap.auth.throttle import TooManyFailures
 from jmap.auth.verify import Refused
 from jmap.edge import endpoint
 from jmap.edge.caller import Caller
+from jmap.edge.cut import cut_off
 from jmap.edge.exchange import ClientGone, Receive, Send
 from jmap.edge.http import Head, Reply, common_headers, host_is_allowed, is_same_origin
 from jmap.edge.options import edge_options
@@ -109,6 +110,7 @@ class Socket(Caller):
                 await self._send({"type": "websocket.send", "text": octets.decode()})
         except (TimeoutError, OSError):
             self._closed = True
+            cut_off(self._send)
             raise ClientGone from None
 
     async def close(self, code: int, reason: str = "") -> None:

@@ -33,7 +33,7 @@ JMAP = {
     "LIMITS": {
         "FILE": os.environ.get("WIRE_LIMITS", JMAP["LIMITS"]["FILE"]),
         "REDIS_URL": os.environ.get("WIRE_REDIS", ""),
-        "REQUESTS": 100,
+        "REQUESTS": int(os.environ.get("WIRE_REQUESTS", "100")),
         "REQUESTS_PERIOD": 100_000,
         "FAILED_LOGINS_OF_NAME": 8,
         "FAILED_LOGINS_OF_ADDRESS": 30,
