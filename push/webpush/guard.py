@@ -53,14 +53,14 @@ def split(url: str) -> tuple[str, int, str]:
     return host, port, f"{path}?{parts.query}" if parts.query else path
 
 
-def resolve(host: str, port: int) -> str:
-    """An address of the host that may be connected to. Raises Forbidden, and OSError where there is none."""
+def resolve(host: str, port: int) -> list[str]:
+    """The addresses of the host, all of them allowed. Raises Forbidden, and OSError where there is none."""
     found = [entry[4][0] for entry in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)]
     addresses = [ipaddress.ip_address(str(address).partition("%")[0]) for address in found]
     for address in addresses:
         if not is_allowed(address):
             raise Forbidden("leads to an address that is not of the public internet")
-    return str(addresses[0])
+    return list(dict.fromkeys(map(str, addresses)))
 
 
 def is_allowed(address: IPAddress) -> bool:

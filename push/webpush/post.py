@@ -37,20 +37,26 @@ class Answer:
 
 
 class _Pinned(http.client.HTTPSConnection):
-    """Connects to one address, whatever the name resolves to by now."""
+    """Connects to the first of some addresses that answers, whatever the name resolves to by now."""
 
-    def __init__(self, host: str, port: int, address: str) -> None:
+    def __init__(self, host: str, port: int, addresses: list[str]) -> None:
         self._tls = ssl.create_default_context()
         super().__init__(host, port, timeout=TIMEOUT, context=self._tls)
-        self._address = address
+        self._addresses = addresses
 
     def connect(self) -> None:
-        plain = socket.create_connection((self._address, self.port), TIMEOUT)
+        plain = self._first_that_answers()
         try:
             self.sock = self._tls.wrap_socket(plain, server_hostname=self.host)
         except BaseException:
             plain.close()
             raise
+
+    def _first_that_answers(self) -> socket.socket:
+        for address in self._addresses[:-1]:
+            with contextlib.suppress(OSError):
+                return socket.create_connection((address, self.port), TIMEOUT / 2)
+        return socket.create_connection((self._addresses[-1], self.port), TIMEOUT)
 
     def cut(self) -> None:
         """End it from another thread."""

@@ -29,6 +29,7 @@ JMAP = {
         "MAX_STREAMS": int(os.environ.get("WIRE_STREAMS", "8")),
         "CARRIER": os.environ.get("WIRE_CARRIER", JMAP["PUSH"]["CARRIER"]),
         "REDIS_URL": os.environ.get("WIRE_NEWS", ""),
+        "ALLOW": ["127.0.0.0/8", "::1/128"],
     },
     "LIMITS": {
         "FILE": os.environ.get("WIRE_LIMITS", JMAP["LIMITS"]["FILE"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -40,16 +41,21 @@ def ask(edge: Edge, path: str, headers: dict[str, str], address: str | None = No
         pytest.skip("this edge serves no push")
     address = address or new_address()
     if METHODS[path] == "WEBSOCKET":
-        url = edge.url.replace("http", "ws") + path
+        headers = dict(headers)
+        url = f"ws://{headers.pop('Host', f'127.0.0.1:{edge.port}')}{path}"
+        way = socket.create_connection(("127.0.0.1", edge.port), source_address=(address, 0))
         try:
-            with connect(
-                url, additional_headers=headers, subprotocols=["jmap"], source_address=(address, 0), open_timeout=20
-            ):
+            with connect(url, additional_headers=headers, subprotocols=["jmap"], sock=way, open_timeout=20):
                 return Answer(101, {})
         except InvalidStatus as refusal:
             response = refusal.response
             return Answer(response.status_code, {name.lower(): value for name, value in response.headers.items()})
-    with edge.client(address=address) as client, client.stream(METHODS[path], path, headers=headers) as response:
+    content = b'{"using":[],"methodCalls":[]}' if path == "/jmap/api" else None
+    headers = {**headers, "Content-Type": "application/json"} if content else headers
+    with (
+        edge.client(address=address) as client,
+        client.stream(METHODS[path], path, headers=headers, content=content) as response,
+    ):
         return Answer(response.status_code, dict(response.headers))
 
 
@@ -86,7 +92,7 @@ def test_somebody_who_is_disabled_is_refused(edge: Edge, person: Person, clerk: 
 
     clerk.quietly(name=person.name, is_active=False)
 
-    assert before in {101, 200, 400, 403, 404, 415}
+    assert before in {101, 200, 404}
     assert ask(edge, path, headers, address).status == 401
 
 
