@@ -8,7 +8,7 @@ emails takes 3 ms where one UPDATE for each takes 90 ms (PostgreSQL).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -192,9 +192,9 @@ def moment(value: datetime) -> Any:
 def tables(rows: Iterable[Sequence[Any]], types: Sequence[type] = ()) -> Iterator[tuple[str, list[Any]]]:
     """Rows as tables for a FROM clause, named ``given`` with columns ``column1``, ``column2``, …, and their parameters.
 
-    On PostgreSQL one array for each column, so that a statement is the same text for any number of rows; on SQLite a
-    VALUES list, cut where it would have too many parameters. ``types`` are those of the columns, where one may hold
-    nothing but None; otherwise the values tell.
+    On PostgreSQL one array for each column, so that a statement is the same text for any number of rows but one, of
+    which the driver is quicker to send the values; on SQLite a VALUES list, cut where it would have too many
+    parameters. ``types`` are those of the columns, where one may hold nothing but None; otherwise the values tell.
     """
     every = list(rows)
     if not every:
@@ -202,8 +202,12 @@ def tables(rows: Iterable[Sequence[Any]], types: Sequence[type] = ()) -> Iterato
     if connection.vendor == "postgresql":
         columns = [list(column) for column in zip(*every, strict=True)]
         kinds = types or [_type_of(column) for column in columns]
-        arrays = ", ".join(f"%s::{_ARRAY_TYPES[kind]}" for kind in kinds)
         names = ", ".join(f"column{number}" for number in range(1, len(columns) + 1))
+        if len(every) == 1:
+            values = ", ".join(f"%s::{_TYPES[kind]}" for kind in kinds)
+            yield f"(VALUES ({values})) AS given ({names})", list(every[0])
+            return
+        arrays = ", ".join(f"%s::{_TYPES[kind]}[]" for kind in kinds)
         yield f"unnest({arrays}) AS given ({names})", columns
         return
     width = len(every[0])
@@ -214,7 +218,7 @@ def tables(rows: Iterable[Sequence[Any]], types: Sequence[type] = ()) -> Iterato
         yield f"(VALUES {', '.join([mark] * len(some))}) AS given", [value for row in some for value in row]
 
 
-_ARRAY_TYPES = {bool: "boolean[]", int: "bigint[]", str: "text[]", bytes: "bytea[]", datetime: "timestamptz[]"}
+_TYPES = {bool: "boolean", int: "bigint", str: "text", bytes: "bytea", datetime: "timestamptz"}
 
 
 def _type_of(column: Sequence[Any]) -> type:
@@ -227,6 +231,24 @@ def select(sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
         cursor.execute(sql, parameters)
         rows: list[tuple[Any, ...]] = cursor.fetchall()
     return rows
+
+
+def ask(sql: str, parameters: Sequence[Any]) -> Callable[[], list[tuple[Any, ...]]]:
+    """``select`` that waits when its result is called: in a pipeline several are sent before the first is waited
+    for.
+    """
+    if connection.vendor != "postgresql":
+        rows = select(sql, parameters)
+        return lambda: rows
+    cursor = connection.cursor()
+    cursor.execute(sql, parameters)
+
+    def answer() -> list[tuple[Any, ...]]:
+        with cursor:
+            rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
+
+    return answer
 
 
 def marks(values: Sequence[Any]) -> str:

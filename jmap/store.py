@@ -97,17 +97,16 @@ def writing(account_id: int, *, is_pipelined: bool = False) -> Iterator[Writer]:
     Raises MethodError accountNotFound where the account is gone. May be nested for the same account only through
     the Writer that is passed on.
     """
-    with transaction.atomic(), services_write():
+    with transaction.atomic(), services_write(), sql.pipelined() if is_pipelined else nullcontext():
         row = sql.lock_account(account_id)
         if row is None:
             raise MethodError("accountNotFound")
         writer = Writer(account_id, *row, {}, since=row[1])
-        with sql.pipelined() if is_pipelined else nullcontext():
-            yield writer
-            for pending in writer.pending.values():
-                pending.settle(writer)
-            if writer.changed:
-                _flush(writer)
+        yield writer
+        for pending in writer.pending.values():
+            pending.settle(writer)
+        if writer.changed:
+            _flush(writer)
 
 
 @contextmanager

@@ -108,6 +108,18 @@ def set_heads(pairs: Sequence[tuple[int, int]], is_head: bool) -> None:
         )
 
 
+def heads(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int, Any, int]]:
+    """(mailbox, thread, received_at, email) of the head of each (mailbox, thread). 0.2 ms against 0.5 as a QuerySet."""
+    found: list[tuple[int, int, Any, int]] = []
+    for given, parameters in sql.tables(pairs):
+        found += sql.select(
+            f"SELECT m.mailbox_id, m.thread_id, m.received_at, m.email_id FROM {given} JOIN jmap_mail_membership m"
+            " ON m.thread_id = given.column2 AND m.mailbox_id = given.column1 WHERE m.is_head",
+            parameters,
+        )
+    return found
+
+
 def newest_members(pairs: Iterable[tuple[int, int]]) -> list[tuple[int, int, datetime]]:
     """(mailbox, email, received_at) of the newest email of each (mailbox, thread), which has to hold one.
 
@@ -178,34 +190,34 @@ def usage(account_id: int) -> tuple[tuple[int | None, int, int | None, int], int
     return (rows[0][:4], rows[0][4], bool(rows[0][5])) if rows else None
 
 
-def move_usage(account_id: int, emails: int, octets: int, modseq: int) -> tuple[int | None] | None:
-    """Add to what an account holds: (domain,), or None where its limits do not allow it."""
+def move_usage(account_id: int, emails: int, octets: int, modseq: int) -> tuple[bool, bool]:
+    """Add to what an account and, last, its domain hold: whether the limits of either allowed it.
+
+    Locks the domain's row, if the account has one.
+    """
     given, parameters = next(iter(sql.tables([(account_id, emails, octets, modseq)])))
-    rows = sql.select(
+    own = sql.ask(
         "UPDATE jmap_mail_quota SET emails = emails + given.column2, octets = octets + given.column3,"
         f" modseq = given.column4 FROM {given} WHERE account_id = given.column1"
         f" AND {_room('jmap_mail_quota', 'given.column2', 'given.column3')} RETURNING domain_id",
         parameters,
-    ) or sql.select(
-        # An account whose first email this is, and that no service of ours made.
-        "INSERT INTO jmap_mail_quota (account_id, emails, octets, modseq, limits_modseq) VALUES (%s, %s, %s, %s, 0)"
-        " ON CONFLICT DO NOTHING RETURNING domain_id",
-        [account_id, max(emails, 0), max(octets, 0), modseq],
     )
-    return rows[0] if rows else None
-
-
-def move_domain_usage(domain_id: int, emails: int, octets: int) -> bool:
-    """Add to what the accounts of a domain hold; False where its limits do not allow it. Locks the domain's row."""
-    given, parameters = next(iter(sql.tables([(domain_id, emails, octets)])))
-    return bool(
-        sql.select(
-            "UPDATE jmap_mail_domain SET emails = emails + given.column2, octets = octets + given.column3"
-            f" FROM {given} WHERE id = given.column1 AND {_room('jmap_mail_domain', 'given.column2', 'given.column3')}"
-            " RETURNING id",
-            parameters,
+    shared = sql.ask(
+        "UPDATE jmap_mail_domain SET emails = jmap_mail_domain.emails + given.column2,"
+        f" octets = jmap_mail_domain.octets + given.column3 FROM {given}, jmap_mail_quota q"
+        " WHERE q.account_id = given.column1 AND jmap_mail_domain.id = q.domain_id"
+        f" AND {_room('jmap_mail_domain', 'given.column2', 'given.column3')} RETURNING jmap_mail_domain.id",
+        parameters,
+    )
+    held, counted = own(), shared()
+    if not held:
+        # An account whose first email this is, and that no service of ours made, has no limits and no domain.
+        held = sql.select(
+            "INSERT INTO jmap_mail_quota (account_id, emails, octets, modseq, limits_modseq) VALUES (%s, %s, %s, %s, 0)"
+            " ON CONFLICT DO NOTHING RETURNING domain_id",
+            [account_id, max(emails, 0), max(octets, 0), modseq],
         )
-    )
+    return bool(held), not held or held[0][0] is None or bool(counted)
 
 
 def _room(table: str, emails: str, octets: str) -> str:

@@ -123,7 +123,20 @@ def attach(stored: Stored) -> Blob:
 
     Raises BlobGone where the collector took the octets in between: put them again, outside of this transaction.
     """
-    return _blob(attach_many([stored])[stored.key], stored.key, stored.size)
+    return _blob(ask_attach(stored)(), stored.key, stored.size)
+
+
+def ask_attach(stored: Stored) -> Callable[[], int]:
+    """``attach`` that is waited for when the result is called, which gives the key of the row. Raises BlobGone then."""
+    asked = sql.ask_upsert(stored.key.account_id, [(stored.key.digest, stored.size)], timezone.now())
+
+    def key() -> int:
+        ((_digest, blob_id),) = asked()
+        if default_store().size(stored.key) != stored.size:
+            raise BlobGone("a blob was collected before it was referred to")
+        return int(blob_id)
+
+    return key
 
 
 def attach_many(many: Iterable[Stored]) -> dict[BlobKey, int]:

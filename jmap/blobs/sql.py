@@ -5,12 +5,13 @@ Table and column names come from model metadata through ``references``; every va
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import connection
 
+from jmap import sql
 from jmap.blobs import references
 from jmap.models import Upload
 
@@ -28,17 +29,22 @@ def upsert(account_id: int, items: Sequence[tuple[bytes, int]], now: datetime) -
 
     Digests are distinct and ordered, so that two writers never wait for each other in a circle.
     """
+    return {bytes(digest): key for digest, key in ask_upsert(account_id, items, now)()}
+
+
+def ask_upsert(
+    account_id: int, items: Sequence[tuple[bytes, int]], now: datetime
+) -> Callable[[], list[tuple[Any, ...]]]:
+    """``upsert`` that is waited for when the result is called: (digest, key) pairs."""
     values = ", ".join(["(%s, %s, %s, %s)"] * len(items))
     parameters: list[Any] = []
     for digest, size in items:
         parameters += (account_id, digest, size, _moment(now))
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"INSERT INTO jmap_core_blob (account_id, digest, size, created_at) VALUES {values}"
-            " ON CONFLICT (account_id, digest) DO UPDATE SET dying_since = NULL RETURNING digest, id",
-            parameters,
-        )
-        return {bytes(digest): key for digest, key in cursor.fetchall()}
+    return sql.ask(
+        f"INSERT INTO jmap_core_blob (account_id, digest, size, created_at) VALUES {values}"
+        " ON CONFLICT (account_id, digest) DO UPDATE SET dying_since = NULL RETURNING digest, id",
+        parameters,
+    )
 
 
 def lock(keys: Iterable[int]) -> dict[int, tuple[int, bytes, bool]]:

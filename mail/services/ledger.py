@@ -15,12 +15,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from jmap import sql as generic
 from jmap.store import Writer
 from mail import sql
-from mail.models import Mailbox, Membership
+from mail.models import Mailbox
 from mail.models.email import KEYWORD_COLUMNS
 from mail.services import quotas
 
@@ -211,10 +211,11 @@ def _heads(pairs: set[tuple[int, int]], books: _Books) -> Heads:
     known = {(mailbox, thread) for mailbox, thread in pairs if (thread, mailbox) in books.held_before}
     if not known:
         return {}
-    rows = Membership.objects.filter(
-        thread_id__in={thread for _, thread in known}, mailbox_id__in={mailbox for mailbox, _ in known}, is_head=True
-    ).values_list("mailbox_id", "thread_id", "received_at", "email_id")
-    return {(mailbox, thread): (at, email) for mailbox, thread, at, email in rows if (mailbox, thread) in known}
+    # SQLite keeps UTC without saying so.
+    return {
+        (mailbox, thread): (at if at.tzinfo else at.replace(tzinfo=UTC), email)
+        for mailbox, thread, at, email in sql.heads(known)
+    }
 
 
 def _leave(writer: Writer, left: Sequence[tuple[int, Change]]) -> None:

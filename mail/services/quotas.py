@@ -36,11 +36,10 @@ class Usage:
         """Write it to account and domain. Raises OverQuota."""
         if not self.emails and not self.octets:
             return
-        moved = sql.move_usage(writer.account_id, self.emails, self.octets, writer.next("Quota"))
-        if moved is None:
+        account_fits, domain_fits = sql.move_usage(writer.account_id, self.emails, self.octets, writer.next("Quota"))
+        if not account_fits:
             raise OverQuota(_("the account is full"))
-        (domain_id,) = moved
-        if domain_id is not None and not sql.move_domain_usage(domain_id, self.emails, self.octets):
+        if not domain_fits:
             raise OverQuota(_("the domain is full"))
 
 

@@ -25,7 +25,7 @@ from jmap.store import Writer, writing
 from mail.mime.compose import ComposeError
 from mail.services.delivery.conf import delivery_options
 from mail.signals import Delivered
-from submission import autoreply
+from submission import autoreply, sql
 from submission.addresses import BadAddress, parse_mailbox
 from submission.autoreply import Answer, Original
 from submission.conf import submission_options
@@ -110,7 +110,7 @@ def note_delivery(sender: Any, writer: Writer, arrival: Delivered, **kwargs: Any
     """
     if arrival.is_spam or not autoreply.is_person(arrival.sender):
         return
-    if not VacationResponse.objects.filter(_active(arrival.at), account_id=writer.account_id).exists():
+    if not sql.responds(writer.account_id, arrival.at):
         return
     VacationDue.objects.create(
         account_id=writer.account_id,

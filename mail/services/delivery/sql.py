@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -50,14 +50,14 @@ def names(wanted: Sequence[tuple[int, str, str]]) -> list[Found]:
     return found
 
 
-def remember(account_id: int, key: bytes, now: datetime) -> bool:
-    """Note that a message was received; False where it was noted before. Locks the row until the commit."""
-    return bool(
-        sql.select(
-            "INSERT INTO jmap_mail_receivedmessage (account_id, key, received_at) VALUES (%s, %s, %s)"
-            " ON CONFLICT (account_id, key) DO NOTHING RETURNING id",
-            [account_id, key, sql.moment(now)],
-        )
+def remember(account_id: int, key: bytes, now: datetime) -> Callable[[], list[tuple[Any, ...]]]:
+    """Note that a message was received; the result gives no row where it was noted before. Locks it until the
+    commit.
+    """
+    return sql.ask(
+        "INSERT INTO jmap_mail_receivedmessage (account_id, key, received_at) VALUES (%s, %s, %s)"
+        " ON CONFLICT (account_id, key) DO NOTHING RETURNING id",
+        [account_id, key, sql.moment(now)],
     )
 
 
@@ -73,13 +73,12 @@ def log(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
         )
 
 
-def mailboxes(account_id: int, roles: Sequence[str]) -> dict[str, tuple[int, str]]:
-    """Role to (key, name) of an account's mailboxes with one of these roles. 0.2 ms against 0.4 for a QuerySet."""
-    rows = sql.select(
+def mailboxes(account_id: int, roles: Sequence[str]) -> Callable[[], list[tuple[Any, ...]]]:
+    """(role, key, name) of an account's mailboxes with one of these roles. 0.2 ms against 0.4 for a QuerySet."""
+    return sql.ask(
         f"SELECT role, id, name FROM jmap_mail_mailbox WHERE account_id = %s AND role IN ({sql.marks(roles)})",
         [account_id, *roles],
     )
-    return {role: (key, name) for role, key, name in rows}
 
 
 def _bound(value: Any) -> Any:
