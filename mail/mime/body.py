@@ -167,9 +167,16 @@ def body_value(data: Octets, part: Part, max_bytes: int = 0) -> BodyValue:
 
 
 _TAG_START = re.compile(r"<(?=[A-Za-z/!?]|\Z)")
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
-_TAG = re.compile(r"<(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+>")
+_COMMENT = re.compile(r"<!--(?s:-?>|.*?--!?>)")
+# As browsers cut: a quote opens a value only after "=", and elsewhere is a character of a name.
+_VALUE = r"""(?:"[^"]*+(?:"|\Z)|'[^']*+(?:'|\Z)|[^\s>"'][^\s>]*+|(?=>))"""
+_TAG = re.compile(
+    rf"</?([A-Za-z][^\s/>]*+)(?:[\s/]++|(?:=[^\s/>=]*+|[^\s/>=]++)(?:\s*+=\s*+{_VALUE})?+)*+>|<[/!?][^>]*+>"
+)
+_RAW = frozenset(("iframe", "noembed", "noframes", "script", "style", "textarea", "title", "xmp"))
+"""Elements whose content holds no tags but their own end tag."""
 _OPEN_REFERENCE = re.compile(r"&[#0-9A-Za-z]{0,40}\Z")
+_OPEN_END_TAG = re.compile(r"</?[A-Za-z]*\Z")
 
 
 def _whole_markup(html: str) -> str:
@@ -181,6 +188,11 @@ def _whole_markup(html: str) -> str:
         if tag is None:
             return html[: start.start()]
         position = tag.end()
+        if not comment and tag[1] is not None and tag[1].lower() in _RAW and tag[0][1] != "/":
+            end = re.compile(rf"</{tag[1]}(?=[\s/>])", re.IGNORECASE).search(html, position)
+            if end is None:
+                return _OPEN_END_TAG.sub("", html)
+            position = end.start()
     return _OPEN_REFERENCE.sub("", html)
 
 

@@ -1,5 +1,7 @@
 """What clients read of a body: part lists, values, previews, EmailBodyPart objects (RFC 8621 §4.1.4)."""
 
+import time
+
 import pytest
 
 from mail.mime.body import (
@@ -173,6 +175,58 @@ def test_truncated_html_ends_in_no_broken_tag_comment_or_reference():
         assert "&" not in rest
         assert not any(opening in rest for opening in ("<p", "<!", "</"))
         assert not rest.endswith("<")
+
+
+@pytest.mark.rfc(8621, "4.2")
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<p don't>a</p>",
+        "<p it's=1 'x'>a</p>",
+        "<a href=it's>a</a>",
+        "<p title=>a</p>",
+        "<p ='>a</p>",
+        "</p don't>a",
+        "<!doctype it's>a",
+        "<?php it's>a",
+        "<!-->it's -- <!--->a<!-- b --!>c",
+        "<style>p::before { content: '<p' }</style>a",
+        "<SCRIPT>if (a<b && '</p') x</script >a",
+        "<title>a <b &c</title>d",
+    ],
+)
+def test_a_quote_or_sign_that_opens_nothing_cuts_nothing_off(html):
+    value = value_of("text/html", (html + "x" * 100).encode(), len(html) + 50)
+
+    assert value == {"value": html + "x" * 50, "isEncodingProblem": False, "isTruncated": True}
+
+
+@pytest.mark.rfc(8621, "4.2")
+@pytest.mark.parametrize(
+    ("html", "kept"),
+    [
+        ("a<p title='x> y", "a"),
+        ('a<p title = "x> y', "a"),
+        ("a<!-- b > c", "a"),
+        ("<style>p {} </sty", "<style>p {} "),
+        ("<style>p {} </style", "<style>p {} "),
+        ("<style>p { content: '&am", "<style>p { content: '&am"),
+    ],
+)
+def test_what_a_browser_would_not_show_is_left_out_at_the_cut(html, kept):
+    assert value_of("text/html", (html + "x" * 100).encode(), len(html))["value"] == kept
+
+
+@pytest.mark.rfc(8621, "4.2")
+@pytest.mark.parametrize(
+    "unit", ["<p a='", "<p ", "<!--", "<", "<a =", "<style>", "</style", "<p a=\"'", "<title>x</title>"]
+)
+def test_hostile_html_is_cut_in_linear_time(unit):
+    content = (unit * 200_000).encode()
+
+    started = time.process_time()
+    value_of("text/html", content, len(content) - 1)
+    assert time.process_time() - started < 2
 
 
 @pytest.mark.rfc(8621, "4.2")
