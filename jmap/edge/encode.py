@@ -1,4 +1,7 @@
-"""Answers to octets: JSON, with what is JSON already spliced in, and compression for those who ask."""
+"""Answers to octets: JSON, with what is JSON already spliced in, and compression for those who ask.
+
+Rules kept here: what leaves is I-JSON, whatever characters mail and names hold (RFC 8620 §1.5).
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,23 @@ from jmap.edge.http import Head, Reply
 from jmap.edge.options import edge_options
 from jmap.protocol.ports import RawJson
 
+_BEGINNINGS = (b"\xef\xb7", b"\xbf\xbe", b"\xbf\xbf")
+"""Two octets that stand in every noncharacter; in most answers even their first ones do not occur."""
+_NONCHARACTER = re.compile(rb"\xef\xb7[\x90-\xaf]|(?:\xef|[\xf0-\xf4][\x8f\x9f\xaf\xbf])\xbf[\xbe\xbf]")
+_REPLACEMENT = "\ufffd".encode()
+
 LOOPBACK = frozenset({"127.0.0.1", "::1"})
 
 
 def dumps(value: Any) -> bytes:
-    """The JSON text of an answer; RawJson is taken as it is. Raises TypeError for what is no JSON."""
-    return orjson.dumps(value, _plain, orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME)
+    """The I-JSON text of an answer; RawJson is taken as it is. Raises TypeError for what is no JSON.
+
+    Noncharacters, which I-JSON forbids, become U+FFFD (RFC 7493 §2.1).
+    """
+    text = orjson.dumps(value, _plain, orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME)
+    if text.isascii() or not ((0xEF in text or 0xBF in text) and any(octets in text for octets in _BEGINNINGS)):
+        return text
+    return _NONCHARACTER.sub(_REPLACEMENT, text)
 
 
 def _plain(value: Any) -> Any:
