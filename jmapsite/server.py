@@ -30,6 +30,7 @@ def command_line(server: str, host: str, port: int, workers: int) -> list[str]:
         options = ["-b", host, "-p", str(port), "-v", "0", "--no-server-name"]
         return [sys.executable, "-m", "daphne", *options, APPLICATION]
     options = ["--host", host, "--port", str(port), "--workers", str(workers), "--log-level", "warning"]
+    options += ["--http", "httptools"]  # the implementation whose waiting the edge bounds
     options += ["--no-access-log", "--no-server-header", "--no-proxy-headers", "--timeout-graceful-shutdown", "10"]
     # A message may be larger than a request, so that the edge can say which limit it breaks. Few wait, and none are
     # compressed: each connection would keep 300 KB for it.

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from jmap.auth.verify import Verified
-from jmap.edge import daphne, endpoint, extensions, gate, resources
+from jmap.edge import daphne, endpoint, extensions, gate, resources, uvicorn
 from jmap.edge.exchange import Exchange, Receive, Send
 from jmap.edge.http import Head, proxies, request_id
 from jmap.edge.options import edge_options
@@ -131,6 +131,7 @@ async def _nobody(socket: Socket) -> None:
 def edge(django_application: Any) -> Edge:
     """The ASGI application to serve: the protocol's resources, and Django for everything else."""
     daphne.install()
+    uvicorn.install()
     extensions.mount()
     return Edge(django_application)
 

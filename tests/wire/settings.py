@@ -20,7 +20,10 @@ JMAP = {
     "MAX_CONCURRENT_UPLOAD": 2,
     "MAX_SIZE_UPLOAD": 120_000_000,
     "TRUSTED_PROXIES": ["127.0.0.2"],
-    "EDGE": {"WRITE_TIMEOUT": int(os.environ.get("WIRE_WRITE_TIMEOUT", "120"))},
+    "EDGE": {
+        "READ_TIMEOUT": int(os.environ.get("WIRE_READ_TIMEOUT", "60")),
+        "WRITE_TIMEOUT": int(os.environ.get("WIRE_WRITE_TIMEOUT", "120")),
+    },
     "PUSH": {
         **JMAP["PUSH"],
         "MIN_PING": 1,

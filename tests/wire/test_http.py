@@ -1,11 +1,16 @@
 """Whatever octets come over a connection, the server answers 4xx or hangs up, and goes on serving."""
 
+import contextlib
+import os
 import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.wire.conftest import Edge, echo
+from tests.wire.conftest import Clerk, Edge, Site, call, echo
 
 HEAD = b"Host: 127.0.0.1\r\nContent-Type: application/json\r\n"
 
@@ -74,6 +79,61 @@ def test_a_client_that_hangs_up_halfway_costs_nothing(edge: Edge, client: httpx.
             connection.sendall(head + b"{   ")
 
     assert [echo(client).status_code for _ in range(5)] == [200] * 5
+
+
+@pytest.fixture(scope="module")
+def impatient(site: Site) -> Iterator[Edge]:
+    """A uvicorn that waits for a second."""
+    with site.server("uvicorn", WIRE_READ_TIMEOUT="1") as running:
+        yield running
+
+
+@pytest.mark.rfc(8620, "8.5")
+@pytest.mark.parametrize(
+    "octets", [b"", b"\r\n", b"GET /jmap/session HTTP/1.1\r\n", b"GET /x HTTP/1.1\r\nHost: a\r\n\r\nGET /x HTTP"]
+)
+def test_a_request_that_never_begins_or_ends_does_not_hold_its_connection(impatient: Edge, octets: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", impatient.port), timeout=30) as connection:
+        connection.sendall(octets)
+
+        while connection.recv(65_536):
+            pass
+
+
+def is_open(connection: socket.socket) -> bool:
+    """Whether the server still has the connection, after a look at whether it says something."""
+    try:
+        return connection.recv(1) != b""
+    except TimeoutError:
+        return True
+    except ConnectionError:
+        return False
+
+
+@pytest.mark.rfc(8620, "8.5")
+def test_a_head_that_drips_in_does_not_hold_its_connection(impatient: Edge) -> None:
+    with socket.create_connection(("127.0.0.1", impatient.port), timeout=0.1) as connection:
+        connection.sendall(b"GET /")
+        drops = 0
+        while is_open(connection) and drops < 300:
+            with contextlib.suppress(ConnectionError):
+                connection.sendall(b"x")
+            drops += 1
+
+    assert drops < 300
+
+
+@pytest.mark.rfc(8620, "3.1")
+def test_a_request_that_was_heard_may_take_longer_than_its_head(impatient: Edge, clerk: Clerk, tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    release = threading.Timer(2, lambda: fifo.open("wb").close())
+
+    with impatient.client(clerk.newcomer()) as client:
+        release.start()
+        answer = call(client, ("Lab/wait", {"fifo": str(fifo)}, "c1"))
+
+    assert answer.json()["methodResponses"] == [["Lab/wait", {"waited": True}, "c1"]]
 
 
 @pytest.mark.rfc(8620, "1.7")
