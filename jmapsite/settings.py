@@ -198,8 +198,24 @@ WHITENOISE_USE_FINDERS = True  # served from the packages they come in: nothing 
 
 # --- The protocol and its HTTP edge ----------------------------------------------------------------------------------
 
+
+def blob_store(url: str, endpoint: str, region: str) -> dict[str, Any]:
+    """Where octets are kept: files, unless the URL names a bucket (``s3://bucket/prefix``)."""
+    if not url:
+        return {}
+    scheme, _, rest = url.partition("://")
+    bucket, _, prefix = rest.partition("/")
+    if scheme != "s3" or not bucket:
+        raise ImproperlyConfigured(f"BLOB_STORE={url!r} must be s3://bucket or s3://bucket/prefix.")
+    return {
+        "BLOBS": {"STORE": "jmap.blobs.s3.S3BlobStore"},
+        "S3": {"BUCKET": bucket, "PREFIX": prefix, "ENDPOINT": endpoint, "REGION": region},
+    }
+
+
 JMAP: dict[str, Any] = {
     "BLOB_ROOT": DATA_DIR / "blobs",
+    **blob_store(env.text("BLOB_STORE"), env.text("S3_ENDPOINT"), env.text("S3_REGION")),
     "TRUSTED_PROXIES": TRUSTED_PROXIES,
     # One count for all worker processes: of this host by a file, of several hosts by Redis.
     "LIMITS": {"FILE": str(DATA_DIR / "limits"), "REDIS_URL": env.text("REDIS_URL")},

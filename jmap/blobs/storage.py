@@ -81,6 +81,9 @@ class BlobStore(Protocol):
     def size(self, key: BlobKey) -> int | None:
         """Octets of the object, or None where there is none."""
 
+    def age(self, key: BlobKey) -> float | None:
+        """Seconds since the octets were put, or None where there are none."""
+
     def read(self, key: BlobKey) -> bytes:
         """The whole object."""
 
@@ -214,6 +217,13 @@ class FileBlobStore:
         """See BlobStore."""
         try:
             return self._path(key).stat().st_size
+        except FileNotFoundError:
+            return None
+
+    def age(self, key: BlobKey) -> float | None:
+        """See BlobStore."""
+        try:
+            return time.time() - self._path(key).stat().st_mtime
         except FileNotFoundError:
             return None
 

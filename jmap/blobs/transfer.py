@@ -128,7 +128,7 @@ def download(
     """The response to a download (RFC 8620 §6.2); ``type`` and ``name`` as the URL has them, decoded.
 
     ``range``, ``if_range`` and ``if_none_match`` are the headers of these names. Raises RequestError 404 where the
-    octets are gone.
+    octets are gone, 503 where the blob store is away.
     """
     etag = etag_of(found)
     lasting = [("ETag", etag), ("Cache-Control", CACHE_CONTROL)]
@@ -155,6 +155,8 @@ def download(
         body = found.open_range(start, stop) if method == "GET" else ()
     except ObjectMissing:
         raise RequestError("about:blank", "The octets of this blob are gone.", 404) from None
+    except OSError as error:
+        raise RequestError("about:blank", "The octets cannot be read at the moment; try again.", 503) from error
     return Download(206 if wanted else 200, headers, body)
 
 

@@ -41,7 +41,9 @@ def copy(ctx: Context, arguments: dict[str, Json]) -> dict[str, Json]:
             not_copied[blob_id] = SetError("overQuota", str(error))
         except OSError as error:
             # Every copy is kept by itself, so those that were made stay.
-            raise MethodError("serverPartialFail" if copied else "serverFail", "the blob store refuses") from error
+            raise MethodError(
+                "serverPartialFail" if copied else "serverUnavailable", "the blob store refuses"
+            ) from error
     return {
         "fromAccountId": source.id,
         "copied": copied or None,

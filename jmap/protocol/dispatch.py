@@ -187,6 +187,9 @@ class Run:
             self.snapshot.close(error)
             self._tell(error, method.name)
             failure = MethodError("serverFail", "An unexpected error occurred; this call changed nothing.")
+            if isinstance(error, OSError):
+                # A disk or a service that the call needs: later it may be there again (RFC 8620 §3.6.2).
+                failure = MethodError("serverUnavailable", "A part of the server is away; this call changed nothing.")
             self._answer("error", failure.arguments(), call_id)
         else:
             self._answer(method.name, answer, call_id)

@@ -152,6 +152,15 @@ class BlobStoreContract:
         assert list(store.keys(22)) == [key_of(b"a", 22)]
         assert list(store.keys(3)) == []
 
+    def test_the_age_of_an_object_is_known(self, store: BlobStore) -> None:
+        store.put(key_of(b"young"), b"young")
+
+        age = store.age(key_of(b"young"))
+
+        assert age is not None
+        assert -2 < age < 60
+        assert store.age(key_of(b"never")) is None
+
     def test_sweeping_takes_no_object(self, store: BlobStore) -> None:
         store.put(key_of(b"kept"), b"kept")
 

@@ -35,11 +35,13 @@ class MemoryBlobStore:
 
     def __init__(self) -> None:
         self.objects: dict[BlobKey, bytes] = {}
+        self.put_at: dict[BlobKey, float] = {}
         self.unfinished: dict[str, float] = {}
         self.spool_folder = Path(tempfile.gettempdir())
 
     def put(self, key: BlobKey, data: Octets) -> None:
         self.objects[key] = bytes(data)
+        self.put_at[key] = time.time()
 
     def put_many(self, items: Sequence[tuple[BlobKey, Octets]]) -> None:
         for key, data in items:
@@ -53,6 +55,9 @@ class MemoryBlobStore:
 
     def size(self, key: BlobKey) -> int | None:
         return len(self.objects[key]) if key in self.objects else None
+
+    def age(self, key: BlobKey) -> float | None:
+        return time.time() - self.put_at[key] if key in self.objects else None
 
     def read(self, key: BlobKey) -> bytes:
         if key not in self.objects:

@@ -167,7 +167,7 @@ def test_a_snapshot_that_cannot_be_opened_fails_the_calls_that_need_it(bakery: B
 
     responses = bakery.request(("Cake/get", {"accountId": "own"}), ("Core/echo", {}))
 
-    assert responses[0][1]["type"] == "serverFail"
+    assert responses[0][1]["type"] == "serverUnavailable"
     assert responses[1][0] == "Core/echo"
 
 
