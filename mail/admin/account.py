@@ -28,6 +28,7 @@ from jmap.admin.users import UserField
 from jmap.models import Account, AccountAccess
 from mail.admin.finding import accounts_like
 from mail.admin.refusals import MailAdmin, explain
+from mail.admin.restoring import restore_page
 from mail.admin.sizes import SizeField
 from mail.models import Address, Mailbox, Quota
 from mail.services import accounts, quotas
@@ -193,7 +194,7 @@ class AccountAdmin(MailAdmin):
     search_help_text = gettext_lazy(
         "An address, the beginning of one, a domain, the name of an owner, or an account id (u…)."
     )
-    actions = ("activate", "deactivate", "destroy")
+    actions = ("activate", "deactivate", "restore", "destroy")
     readonly_fields = (
         "wire_id_shown",
         "user",
@@ -305,6 +306,13 @@ class AccountAdmin(MailAdmin):
     def _activate(self, request: HttpRequest, queryset: QuerySet[Any], is_active: bool, said: str) -> None:
         rows = queryset.filter(destroyed_at=None, is_active=not is_active)
         self.report(request, *self.each(request, rows, lambda row: accounts.activate([row.pk], is_active), said))
+
+    @admin.action(
+        description=gettext_lazy("Restore destroyed mail of selected %(verbose_name_plural)s"), permissions=["change"]
+    )
+    def restore(self, request: HttpRequest, queryset: QuerySet[Any]) -> TemplateResponse | None:
+        """Bring back what was destroyed since a moment that is asked for."""
+        return restore_page(self, request, list(queryset.filter(destroyed_at=None)))
 
     @admin.action(description=gettext_lazy("Destroy selected %(verbose_name_plural)s"), permissions=["destroy"])
     def destroy(self, request: HttpRequest, queryset: QuerySet[Any]) -> TemplateResponse | None:

@@ -9,22 +9,20 @@ Rules kept here:
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from jmap.blobs import service as blobs
 from jmap.blobs.errors import BlobGone
 from jmap.blobs.spool import Spool
 from jmap.store import Writer, writing
-from mail.models import Role
-from mail.services import emails, mailboxes
+from mail.services import emails, inbox
 from mail.services.content import Derived
 from mail.services.delivery import envelope as outcomes
 from mail.services.delivery import sql
 from mail.services.delivery.envelope import Outcome
 from mail.services.delivery.log import Attempt, Entry
 from mail.services.emails import NewEmail, Placement
-from mail.services.mailboxes import Node
 from mail.signals import Delivered, email_delivered
 
 _ATTEMPTS = 3
@@ -91,17 +89,4 @@ def _write(writer: Writer, message: Message, stored: blobs.Stored, recipients: S
 def _mailbox(writer: Writer, rows: Iterable[tuple[Any, ...]], is_spam: bool) -> tuple[int, str]:
     """(key, name) of where the message goes: Inbox, or Junk for spam where there is one."""
     found = {role: (key, name) for role, key, name in rows}
-    return (is_spam and found.get("junk")) or found.get("inbox") or _make_inbox(writer)
-
-
-def _make_inbox(writer: Writer) -> tuple[int, str]:
-    """An Inbox for an account that lost its own: the role for a mailbox of that name, otherwise a new one."""
-    present = mailboxes.load(writer.account_id, None, owned=True)
-    named = next((key for key, node in present.items() if node.parent is None and node.name.lower() == "inbox"), None)
-    if named is not None:
-        changed = replace(present[named], role=Role.INBOX.value)
-        mailboxes.apply(writer, None, present, {}, {named: changed}, [])
-        return named, changed.name
-    node = Node("Inbox", None, Role.INBOX.value, 10, True)
-    outcome = mailboxes.apply(writer, None, present, {"inbox": node}, {}, [])
-    return outcome.created["inbox"], node.name
+    return (is_spam and found.get("junk")) or found.get("inbox") or inbox.make(writer)
