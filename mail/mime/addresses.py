@@ -5,9 +5,13 @@ is cut into tokens once; nothing is looked at twice, so that hostile nesting cos
 
 What a real address list may get wrong and still be read: missing commas between angle addresses, text after one, an
 unclosed angle, quote, comment or group, names with dots, source routes, and drafts that hold no address at all.
+
+Rules kept here: of a list beyond all measure ``MAX_ADDRESSES`` are told apart, and the rest stands as one more, so that
+nothing is lost and a header cannot fill the memory.
 """
 
 import re
+from collections.abc import Iterator
 from typing import TypedDict
 
 from mail.mime.words import WORD, decode_comment_words, decode_words, normalize
@@ -26,6 +30,9 @@ class EmailAddressGroup(TypedDict):
     name: str | None
     addresses: list[EmailAddress]
 
+
+MAX_ADDRESSES = 10_000
+"""How many addresses and groups of one field are told apart."""
 
 _ANGLE = r'<[^<>"]*+(?:"(?:[^"\\<>]|\\[^<>])*+"[^<>"]*+)*+>|<[^<>]*+>|<[^<>,;]*+'
 _REST = r"(?P<special>[,;:()])|(?P<atom>[^\s\",;:<>()\[\]]++|.)"
@@ -55,13 +62,12 @@ def _comment_end(text: str, start: int) -> int:
     return -1
 
 
-def tokenize(text: str) -> list[Token]:
-    """Cut an unfolded structured value into tokens (RFC 5322 §3.2), each comment one token.
+def tokenize(text: str) -> Iterator[Token]:
+    """Cut an unfolded structured value into tokens (RFC 5322 §3.2), each comment one token; together they are the text.
 
     A quote or a parenthesis that is never closed is an atom, and then no later one is tried: looking for its end again
     and again would take quadratic time.
     """
-    out: list[Token] = []
     position, pattern, comments = 0, _TOKEN, "(" in text
     while match := pattern.match(text, position):
         kind, token, position = str(match.lastgroup), match[0], match.end()
@@ -74,8 +80,7 @@ def tokenize(text: str) -> list[Token]:
             comments = end > 0
         if kind == "special" and token in "()":
             kind = "atom"
-        out.append((kind, token))
-    return out
+        yield kind, token
 
 
 def strip_comments(text: str) -> str:
@@ -161,6 +166,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self.groups: list[EmailAddressGroup] = []
+        self.count = 0
         self.in_group = False
         self.words: list[Token] = []
         self.angle: str | None = None
@@ -172,6 +178,7 @@ class _Reader:
         if not self.groups or (not self.in_group and self.groups[-1]["name"] is not None):
             self.groups.append({"name": None, "addresses": []})
         self.groups[-1]["addresses"].append(mailbox)
+        self.count += 1
 
     def flush(self) -> None:
         """End the mailbox that is being read."""
@@ -206,16 +213,26 @@ class _Reader:
             self.in_group = False
         elif token == ":" and kind == "special" and self.opens_group():
             self.groups.append({"name": _phrase(self.words) or "", "addresses": []})
+            self.count += 1
             self.words, self.in_group = [], True
         else:
             (self.words if self.angle is None else self.after).append((kind, token))
 
 
 def parse_groups(text: str) -> list[EmailAddressGroup]:
-    """Parse an unfolded address-list into groups, in order (RFC 8621 §4.1.2.4)."""
+    """Parse an unfolded address-list into groups, in order (RFC 8621 §4.1.2.4).
+
+    Departs from RFC 8621 §4.1.2.3: after ``MAX_ADDRESSES`` addresses the rest is one, its text as its ``email``.
+    """
     reader = _Reader()
+    position = 0
     for kind, token in tokenize(text):
         reader.read(kind, token)
+        position += len(token)
+        if reader.count >= MAX_ADDRESSES:
+            if rest := text[position:].strip():
+                reader.add({"name": None, "email": rest})
+            return reader.groups
     reader.flush()
     return reader.groups
 

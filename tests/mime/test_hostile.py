@@ -5,10 +5,10 @@ import tracemalloc
 
 import pytest
 
-from mail.mime.addresses import parse_groups
+from mail.mime.addresses import MAX_ADDRESSES, parse_groups
 from mail.mime.body import body_lists, body_value, preview
 from mail.mime.decode import decoded
-from mail.mime.headers import as_date, as_message_ids, as_text, as_urls
+from mail.mime.headers import as_addresses, as_date, as_message_ids, as_text, as_urls
 from mail.mime.index import MAX_DEPTH, MAX_HEADER, MAX_PARTS, parse
 from mail.mime.params import parse_parameters
 from mail.mime.subject import base_subject
@@ -335,3 +335,26 @@ def test_an_attachment_is_measured_without_a_copy_of_it(encoding):
     tracemalloc.stop()
 
     assert peak < len(raw) / 2
+
+
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
+@pytest.mark.parametrize("unit", ["a@b.example,", "<>", "g:;", "g: a@b.example;", '"",', "(a),"])
+def test_a_header_full_of_addresses_costs_little_memory(unit):
+    raw = f"To: {unit * (400_000 // len(unit))}\r\n\r\n".encode()
+
+    tracemalloc.start()
+    parse(raw)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+
+    assert peak < 20_000_000
+
+
+@pytest.mark.own("malformed mail is always shown, in linear time and bounded memory")
+def test_addresses_beyond_all_measure_stand_as_text_after_the_others():
+    written = [f"{number}@b.example" for number in range(MAX_ADDRESSES + 3)]
+
+    read = [address["email"] for address in as_addresses(", ".join(written))]
+
+    assert read[:MAX_ADDRESSES] == written[:MAX_ADDRESSES]
+    assert read[MAX_ADDRESSES:] == [", ".join(written[MAX_ADDRESSES:])]
