@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mail.importers.entry import Entry, Folder, SourceError, key_of
+from mail.importers.entry import Entry, Folder, key_of
 from mail.importers.utf7 import decode
 from mail.mime.index import Octets
 
@@ -35,17 +35,18 @@ def is_maildir(path: Path) -> bool:
     return (path / "cur").is_dir() or (path / "new").is_dir()
 
 
+def is_in(root: Path) -> bool:
+    """Whether a folder is a Maildir, or one is in it."""
+    return next(_folders(root), None) is not None
+
+
 def entries(root: Path) -> Iterator[Entry]:
-    """Every message of a Maildir and of the folders in it. Raises SourceError where there is none."""
-    found = False
+    """Every message of a Maildir and of the folders in it."""
     for folder, path in _folders(root):
-        found = True
         for place in ("cur", "new"):
             for file in sorted((path / place).iterdir()) if (path / place).is_dir() else ():
                 if file.is_file() and not file.name.startswith("."):
                     yield _entry(folder, path, file)
-    if not found:
-        raise SourceError(f"{root} is no Maildir: neither it nor a folder in it has cur or new")
 
 
 def _folders(root: Path) -> Iterator[tuple[tuple[str, ...], Path]]:

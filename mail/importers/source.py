@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Protocol
 
-from mail.importers import exported, maildir, mbox
+from mail.importers import exported, maildir, mbox, messages
 from mail.importers.entry import Entry, Folder, Known, SourceError, key_of
 
 
@@ -38,7 +39,9 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """A Maildir, an mbox file or an export; ``into`` is the folder of an mbox, by default named as the file."""
+    """A Maildir, a folder of messages, an mbox file or an export; ``into`` is the folder of an mbox, by default
+    named as the file.
+    """
 
     path: Path
     key: bytes
@@ -48,18 +51,21 @@ class FileSource:
     into: tuple[str, ...]
 
     def count(self) -> int | None:
-        """See ``Source``: known of a Maildir and of an export."""
+        """See ``Source``: known of all but an mbox."""
         if self.export is not None:
             return self.export.count
         if not self.path.is_dir():
             return None
-        return sum(1 for place in ("cur", "new") for folder in self.path.rglob(place) for _ in folder.iterdir())
+        filed = sum(1 for place in ("cur", "new") for folder in self.path.rglob(place) for _ in folder.iterdir())
+        return filed + sum(1 for _ in messages.files(self.path))
 
     def entries(self, known: Known) -> Iterator[Entry]:
         """See ``Source``."""
         if self.export is not None:
             return self.export.entries()
-        return maildir.entries(self.path) if self.path.is_dir() else mbox.entries(self.path, self.into)
+        if not self.path.is_dir():
+            return mbox.entries(self.path, self.into)
+        return chain(maildir.entries(self.path), messages.entries(self.path))
 
     def close(self) -> None:
         """See ``Source``."""
@@ -72,4 +78,6 @@ def open_path(path: Path, into: tuple[str, ...] = ()) -> FileSource:
     if exported.is_export(path):
         export = exported.read(path)
         return FileSource(path, export.source, export.folders.values(), True, export, into)
+    if path.is_dir() and not maildir.is_in(path) and next(messages.files(path), None) is None:
+        raise SourceError(f"{path} holds no mail: no Maildir (a folder with cur or new), and no file that is a message")
     return FileSource(path, key_of(str(path.resolve())), (), False, None, into or (path.stem,))

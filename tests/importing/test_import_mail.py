@@ -44,6 +44,22 @@ def in_mailbox(name: str) -> list[Email]:
     return [row.email for row in Membership.objects.filter(mailbox__name=name).select_related("email")]
 
 
+def test_a_folder_of_message_files_brings_mailboxes_and_dates(room, tmp_path):
+    write(tmp_path, "a.eml", message("a"))
+    write(tmp_path, "README.md", b"# Not mail: a text\n")
+    write(tmp_path / "Tea", "without-suffix", message("b", subject="Tea"))
+    write(tmp_path / "Tea", "broken.EML", b"no field at all\n", when=1_600_000_000)
+    write(tmp_path / "old" / "cur", "1500000000.M1.host:2,S", message("c", subject="Old"))
+
+    said = [run(room, tmp_path) for _ in range(2)]
+
+    assert said[0] == "4 imported, 0 were here already, 0 could not be read\n"
+    assert said[1] == "0 imported, 4 were here already, 0 could not be read\n"
+    assert len(in_mailbox("Inbox")) == len(in_mailbox("old")) == 1
+    assert datetime(2020, 9, 13, 12, 26, 40, tzinfo=UTC) in {email.received_at for email in in_mailbox("Tea")}
+    check(room.account.pk)
+
+
 def test_a_maildir_brings_folders_flags_and_dates(room, tmp_path):
     write(tmp_path / "cur", "1500000000.M1.host:2,SF", message("a"))
     write(tmp_path / ".Lists.Tea" / "new", "1500000001.M2.host", message("b", subject="Tea"))
@@ -170,7 +186,7 @@ def test_what_is_no_mailbox_format_is_said_so(room, tmp_path):
 
     with pytest.raises(CommandError, match="is no mbox"):
         run(room, tmp_path / "notes.txt")
-    with pytest.raises(CommandError, match="is no Maildir"):
+    with pytest.raises(CommandError, match="holds no mail"):
         run(room, tmp_path)
     with pytest.raises(CommandError, match="is not there"):
         run(room, tmp_path / "nowhere")

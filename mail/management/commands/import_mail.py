@@ -24,15 +24,21 @@ class Command(BaseCommand):
     """Import mail. May be interrupted and run again: what was imported is not imported twice."""
 
     help = (
-        "Import mail from Maildir folders, mbox files (Google Takeout too), what export_mail wrote, an IMAP account or "
-        "another JMAP server. Flags become keywords, folders become mailboxes, dates are kept. May be interrupted "
-        "and run again. Passwords come from --password-file, IMPORT_PASSWORD or a prompt."
+        "Import mail from Maildir folders, folders of .eml files, mbox files (Google Takeout too), what export_mail "
+        "wrote, an IMAP account or another JMAP server. Flags become keywords, folders become mailboxes, dates are "
+        "kept. May be interrupted and run again. Passwords come from --password-file, IMPORT_PASSWORD or a prompt."
     )
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         add = parser.add_argument
         add("account", nargs="?", help="address of the account that gets the mail, or its owner's user name")
-        add("paths", nargs="*", type=Path, metavar="PATH", help="a Maildir, an mbox file, or what export_mail wrote")
+        add(
+            "paths",
+            nargs="*",
+            type=Path,
+            metavar="PATH",
+            help="a Maildir or folder of .eml files, an mbox file, an export",
+        )
         add("--mailbox", help="put all messages into this mailbox, a path with / between names")
         add("--imap", metavar="HOST[:PORT]", help="import from an account of this IMAP server")
         add("--jmap", metavar="URL", help="import from an account of this JMAP server")
