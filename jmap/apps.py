@@ -6,6 +6,7 @@ from django.apps import AppConfig
 
 OPTION_MODULES = (
     "jmap.conf",
+    "jmap.backup.conf",
     "jmap.blobs.conf",
     "jmap.history",
     "jmap.limits.stores",

@@ -21,6 +21,7 @@ from typing import Any, Protocol
 from django.db import connection, models, transaction
 
 from jmap import sql
+from jmap.models.account import Account, TypeState
 from jmap.models.tracked import services_write
 from jmap.protocol.errors import MethodError
 from jmap.signals import state_changed
@@ -107,6 +108,17 @@ def writing(account_id: int, *, is_pipelined: bool = False) -> Iterator[Writer]:
             pending.settle(writer)
         if writer.changed:
             _flush(writer)
+
+
+def begin_epoch(writer: Writer) -> None:
+    """Let no state of before be believed any more: every client fetches the account anew (RFC 8620 §5.2).
+
+    Epochs follow the clock, so that one is never used twice, whatever is restored.
+    """
+    writer.epoch = max(writer.epoch + 1, time.time_ns() // 1_000_000)
+    Account.objects.filter(pk=writer.account_id).update(epoch=writer.epoch)
+    for name, modseq in TypeState.objects.filter(account=writer.account_id).values_list("type", "modseq"):
+        writer.also(name, writer.states.get(name, modseq))
 
 
 @contextmanager

@@ -9,3 +9,9 @@ class SiteConfig(AppConfig):
     name = "jmapsite"
     label = "jmap_site"
     verbose_name = "Mail site"
+
+    def ready(self) -> None:
+        from jmap.backup import guards
+        from jmapsite.server import not_serving
+
+        guards.register("serve", not_serving)

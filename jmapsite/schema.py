@@ -17,6 +17,8 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
+from jmap.backup.schema import unknown
+
 PAGES_AT_ONCE = 4096
 
 
@@ -41,11 +43,7 @@ def prepare_database(say: Callable[[str], None]) -> None:
 
 def refuse_newer_schema(executor: MigrationExecutor) -> None:
     """Raise CommandError if a migration of one of the installed apps is applied that this version does not know."""
-    loader = executor.loader
-    known = set(loader.disk_migrations)
-    for migration in loader.disk_migrations.values():
-        known.update(migration.replaces)
-    newer = sorted(key for key in loader.applied_migrations if key not in known and key[0] in loader.migrated_apps)
+    newer = unknown(executor.loader, executor.loader.applied_migrations)
     if newer:
         app, name = newer[-1]
         raise CommandError(

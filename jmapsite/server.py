@@ -9,11 +9,14 @@ import fcntl
 import os
 import socket
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+from django.conf import settings
 from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
+from jmap.backup.errors import BackupError
 from jmap.conf import jmap_options
 
 APPLICATION = "jmapsite.asgi:application"
@@ -63,14 +66,16 @@ def require_free_port(host: str, port: int) -> None:
         ) from None
 
 
-def hold(data_dir: Path) -> int:
+def hold(data_dir: Path, *, alone: bool = True) -> int:
     """Take the folder for this process and what it becomes; gives the descriptor that holds it.
+
+    Not ``alone``, other servers may hold it too, but nobody restores a backup meanwhile.
 
     Raises CommandError where another server holds it: an embedded database is migrated and served by one at a time.
     """
     descriptor = os.open(data_dir / "serve.lock", os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
         raise CommandError(
@@ -78,3 +83,17 @@ def hold(data_dir: Path) -> int:
         ) from None
     os.set_inheritable(descriptor, True)
     return descriptor
+
+
+@contextlib.contextmanager
+def not_serving() -> Iterator[None]:
+    """Keep servers from starting, while a backup is restored. Raises BackupError where one runs."""
+    settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        descriptor = hold(settings.DATA_DIR)
+    except CommandError as error:
+        raise BackupError(str(error)) from error
+    try:
+        yield
+    finally:
+        os.close(descriptor)

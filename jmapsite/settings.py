@@ -216,6 +216,7 @@ def blob_store(url: str, endpoint: str, region: str) -> dict[str, Any]:
 JMAP: dict[str, Any] = {
     "BLOB_ROOT": DATA_DIR / "blobs",
     **blob_store(env.text("BLOB_STORE"), env.text("S3_ENDPOINT"), env.text("S3_REGION")),
+    "BACKUP": {"POSTGRES_BIN": env.text("POSTGRES_BIN")},
     "TRUSTED_PROXIES": TRUSTED_PROXIES,
     # One count for all worker processes: of this host by a file, of several hosts by Redis.
     "LIMITS": {"FILE": str(DATA_DIR / "limits"), "REDIS_URL": env.text("REDIS_URL")},

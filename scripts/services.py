@@ -49,7 +49,10 @@ class Program:
 
 
 PROGRAMS = {
-    "postgres": Program(("postgresql-15",), ("usr/lib/postgresql/15/bin/postgres", "usr/lib/postgresql/15/bin/initdb")),
+    "postgres": Program(
+        ("postgresql-15", "postgresql-client-15"),
+        tuple(f"usr/lib/postgresql/15/bin/{name}" for name in ("postgres", "initdb", "pg_dump", "pg_restore", "psql")),
+    ),
     "redis": Program(("redis-server", "redis-tools"), ("usr/bin/redis-server",)),
     "nginx": Program(("nginx",), ("usr/sbin/nginx",)),
     "dovecot": Program(
@@ -307,8 +310,12 @@ def start_postgres(detached: bool) -> Server:
     process = launch(command, folder, detached)
     log = Path(folder) / "log"
     wait_for(process, folder, "PostgreSQL", lambda: b"ready to accept connections" in log.read_bytes())
-    url = f"postgresql://tests:{password}@127.0.0.1:{port}/postgres"
-    return Server("postgres", process.pid, folder, signal.SIGINT, {"TEST_POSTGRES_URL": url}, process)
+    found = {
+        "TEST_POSTGRES_URL": f"postgresql://tests:{password}@127.0.0.1:{port}/postgres",
+        "TEST_POSTGRES_BIN": str(Path(binaries["pg_dump"]).parent),
+        "TEST_POSTGRES_LIBRARY_PATH": environment_of(binaries["pg_dump"]).get("LD_LIBRARY_PATH", ""),
+    }
+    return Server("postgres", process.pid, folder, signal.SIGINT, found, process)
 
 
 def start_redis(detached: bool) -> Server:

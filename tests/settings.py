@@ -40,6 +40,7 @@ for name in (
     "LMTP_PROCESSES",
     "LMTP_NETWORKS",
     "SOCKETMAP",
+    "POSTGRES_BIN",
 ):
     os.environ.pop(name, None)
 os.environ["DATA_DIR"] = os.environ["JMAP_TEST_DATA_DIR"]
@@ -54,6 +55,8 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Counted in memory: processes that share a run must not use up each other's limits.
 # Nothing is told to other processes: who does it keeps a connection, and the database of a test could not be dropped.
 JMAP = {**JMAP, "LIMITS": {}, "PUSH": {**JMAP["PUSH"], "CARRIER": "none"}}
+# Of the server that the tests run on, where it came with its programs.
+JMAP["BACKUP"] = {"POSTGRES_BIN": os.environ.get("TEST_POSTGRES_BIN", "")}
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1", "[::1]"]
 
 if TEST_DATABASE == "sqlite":

@@ -69,15 +69,25 @@ def mark(now: datetime) -> int:
     One that is younger than an hour is left, so that a writer between storing and pinning is not troubled.
     """
     before = now - timedelta(hours=1)
-    last = Blob.objects.aggregate(last=Max("pk"))["last"] or 0
     marked = 0
-    for after in range(0, last, SLICE):
-        keys = sql.collectable(after, after + SLICE, before)
+    for after, until in _ranges():
+        keys = sql.collectable(after, until, before)
         for start in range(0, len(keys), BATCH):
             with transaction.atomic():
                 locked = sql.lock_to_collect(keys[start : start + BATCH], None)
                 marked += sql.mark_dying(locked, now) if locked else 0
     return marked
+
+
+def _ranges() -> Iterator[tuple[int, int]]:
+    """Ranges of keys, (after, until], that hold SLICE rows at most: after a restore there are wide gaps in between."""
+    after = 0
+    while True:
+        last = Blob.objects.filter(pk__gt=after).order_by("pk")[:SLICE].aggregate(last=Max("pk"))["last"]
+        if last is None:
+            return
+        yield after, last
+        after = last
 
 
 def delete(now: datetime) -> tuple[int, bool]:

@@ -67,6 +67,10 @@ class MailboxHasEmail(MailError):
     """A mailbox that holds emails is destroyed only when asked to remove them (RFC 8621 §2.5)."""
 
 
+class AccountHoldsMail(MailError):
+    """A backup would take the place of mail that nobody gave up."""
+
+
 class MayNot(MailError):
     """The user's rights do not allow it."""
 

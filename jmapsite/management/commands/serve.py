@@ -33,8 +33,7 @@ class Command(BaseCommand):
         settings.DATA_DIR.mkdir(mode=0o700, parents=True, exist_ok=True)
         command = server.command_line(settings.SERVER, settings.HOST, settings.PORT, settings.WORKERS)
         server.require_free_port(settings.HOST, settings.PORT)
-        if connections["default"].vendor == "sqlite":
-            server.hold(settings.DATA_DIR)
+        server.hold(settings.DATA_DIR, alone=connections["default"].vendor == "sqlite")
         listener = self.lmtp_socket()
         mail_in = name_of(listener) if listener else None
         prepare_database(self.say)

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from tqdm import tqdm
 
-from jmap.blobs.errors import ObjectMissing
-from jmap.ids import encode
-from jmap.models import Account
-from jmap.store import reading
 from mail.exporters.archive import ArchiveLayout
-from mail.exporters.folder import ExportError, ExportFolder, Layout
+from mail.exporters.folder import ExportError, Layout
 from mail.exporters.maildir import MaildirLayout
 from mail.exporters.mbox import MboxLayout
-from mail.services import accounts, exporting
+from mail.management.export_jobs import export
+from mail.services import accounts
 from mail.services.errors import MailError
 
 LAYOUTS: dict[str, type[Layout]] = {"archive": ArchiveLayout, "maildir": MaildirLayout, "mbox": MboxLayout}
@@ -45,7 +40,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         try:
             account = accounts.find(options["account"])
-            done, missing = _export(account, options["folder"], LAYOUTS[options["format"]](), options["verbosity"])
+            done, missing = export(account, options["folder"], LAYOUTS[options["format"]](), options["verbosity"])
         except (MailError, ExportError) as error:
             raise CommandError(str(error)) from error
         except OSError as error:
@@ -57,20 +52,3 @@ class Command(BaseCommand):
         self.stdout.write(f"{done} exported to {options['folder']}")
         if missing:
             raise CommandError(f"the octets of {len(missing)} emails are lost: {', '.join(missing[:20])}")
-
-
-def _export(account: Account, root: Path, layout: Layout, verbosity: int) -> tuple[int, list[str]]:
-    """How many emails were exported, and the ids of those whose octets are not there."""
-    missing: list[str] = []
-    with contextlib.closing(ExportFolder(root, account, layout)) as folder, reading():
-        folder.write_mailboxes(exporting.mailboxes_of(account))
-        count = exporting.count(account)
-        with tqdm(total=count, unit=" messages", desc=account.name, disable=verbosity == 0) as bar:
-            for email in exporting.emails_of(account):
-                try:
-                    folder.write(email)
-                except ObjectMissing:
-                    missing.append(encode("e", email.key))
-                bar.update()
-        folder.finish()
-    return count - len(missing), missing
