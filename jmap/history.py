@@ -19,7 +19,7 @@ from django.utils import timezone
 from jmap.conf import OptionsReader, option
 from jmap.models import Account, HistoryMark, Tombstone, TypeState
 from jmap.signals import history_purged
-from jmap.store import writing, writing_slice
+from jmap.store import Writer, writing, writing_slice
 
 SLICE = 1_000
 
@@ -50,6 +50,19 @@ def purge(now: datetime | None = None) -> int:
     return purged
 
 
+def end(writer: Writer, type_name: str) -> None:
+    """Let no state of a type from before this transaction be answered with changes: what it stood for was wrong, so
+    clients fetch everything anew (RFC 8620 §5.2).
+    """
+    modseq = writer.next(type_name)
+    TypeState.objects.update_or_create(
+        account_id=writer.account_id,
+        type=type_name,
+        defaults={"history_modseq": modseq},
+        create_defaults={"modseq": modseq, "history_modseq": modseq},
+    )
+
+
 def _mark(moment: datetime) -> None:
     """One mark for each account that changed since its last one, read under its lock."""
     last = dict(HistoryMark.objects.values("account_id").annotate(last=Max("modseq")).values_list("account_id", "last"))
@@ -69,7 +82,8 @@ def _purge_account(mark: HistoryMark) -> int:
     while last == SLICE:
         with writing_slice(account_id):
             for name, seen in mark.states.items():
-                TypeState.objects.filter(account_id=account_id, type=name).update(history_modseq=seen)
+                known = TypeState.objects.filter(account_id=account_id, type=name, history_modseq__lt=seen)
+                known.update(history_modseq=seen)
             keys = list(
                 Tombstone.objects.filter(account_id=account_id, modseq__lte=modseq).values_list("pk", flat=True)[:SLICE]
             )

@@ -102,10 +102,11 @@ def delete(now: datetime) -> tuple[int, bool]:
         if not keys:
             return deleted, False
         after = keys[-1]
-        deleted += _delete_batch(keys, before)
+        deleted += delete_batch(keys, before)
 
 
-def _delete_batch(keys: list[int], before: datetime) -> int:
+def delete_batch(keys: list[int], before: datetime) -> int:
+    """Delete those of these blobs that have been dying since before then and that nothing needs; says how many."""
     with transaction.atomic():
         locked = sql.lock_to_collect(keys, before)
         if not locked:

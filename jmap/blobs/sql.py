@@ -147,6 +147,21 @@ def needed_again(keys: Iterable[int]) -> list[int]:
         return [key for (key,) in cursor.fetchall()]
 
 
+def needed(keys: Iterable[int]) -> list[int]:
+    """Those of the blobs that something needs."""
+    keys = list(keys)
+    if not keys:
+        return []
+    return [
+        key
+        for (key,) in sql.select(
+            f"SELECT b.id FROM jmap_core_blob b WHERE b.id IN ({sql.marks(keys)})"
+            f" AND NOT ({unreferenced('b', uploads_count=True)})",
+            keys,
+        )
+    ]
+
+
 def purge(keys: Iterable[int]) -> None:
     """Delete rows, and find out now rather than at the commit if a foreign key still points at one."""
     keys = list(keys)

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 
+from jmap import history
 from jmap import sql as generic
 from jmap.blobs import service as blobs
 from jmap.blobs.errors import ObjectMissing
 from jmap.models import Account
 from jmap.store import Writer, writing_slice
-from mail.models import Email, EmailContent
+from mail.models import Email, EmailContent, SearchText
 from mail.search import backend as search
 from mail.services import threads
 from mail.services.content import CONTENT_VERSION, Derived, derive
@@ -46,18 +47,36 @@ def reindex(account: Account, every: bool = False, progress: Callable[[int], Non
     last = 0
     while rows := _next(account.pk, last, every):
         last = rows[-1].pk
-        fresh: dict[int, Derived] = {}
-        for row in rows:
-            try:
-                fresh[row.pk] = derive(blobs.read(row.blob))
-            except ObjectMissing:
-                log.error("the octets of email %s are missing from the blob store", row.wire_id)
-                tally.missing += 1
+        fresh = _derive(rows)
+        tally.missing += len(rows) - len(fresh)
         with writing_slice(account.pk) as writer:
             tally.changed += _rewrite(writer, fresh)
         tally.derived += len(fresh)
         progress(len(rows))
     return tally
+
+
+def derive_again(account_id: int, keys: Sequence[int]) -> None:
+    """Derive emails anew whose content or search entry is wrong or not there at all; clients fetch them again.
+
+    One that has lost its octets stays as it is.
+    """
+    for start in range(0, len(keys), SLICE):
+        some = Email.objects.filter(account_id=account_id, pk__in=keys[start : start + SLICE])
+        fresh = _derive(list(some.select_related("blob").order_by("pk")))
+        with writing_slice(account_id) as writer:
+            there = list(Email.objects.filter(account_id=account_id, pk__in=fresh).values_list("pk", flat=True))
+            generic.insert_rows(
+                "jmap_mail_emailcontent",
+                ["email_id", "properties", '"index"', "version"],
+                [(key, "", "", 0) for key in there],
+                "ON CONFLICT DO NOTHING",
+            )
+            indexed = SearchText.objects.filter(email_id__in=there).count()
+            _rewrite(writer, fresh)
+            if indexed < len(there):
+                # The lists of searches were without an email, and no history tells that it comes back.
+                history.end(writer, "Email")
 
 
 def outdated(account_id: int, every: bool = False) -> int:
@@ -72,6 +91,17 @@ def _stale(account_id: int, every: bool) -> QuerySet[Email]:
 
 def _next(account_id: int, last: int, every: bool) -> list[Email]:
     return list(_stale(account_id, every).filter(pk__gt=last).select_related("blob").order_by("pk")[:SLICE])
+
+
+def _derive(rows: Sequence[Email]) -> dict[int, Derived]:
+    """What the octets of emails say, by key; without those that have lost theirs."""
+    fresh: dict[int, Derived] = {}
+    for row in rows:
+        try:
+            fresh[row.pk] = derive(blobs.read(row.blob))
+        except ObjectMissing:
+            log.error("the octets of email %s are missing from the blob store", row.wire_id)
+    return fresh
 
 
 def _rewrite(writer: Writer, fresh: dict[int, Derived]) -> int:
