@@ -25,7 +25,7 @@ class JmapConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from jmap import access, durability, history, lifecycle, maintenance  # noqa: F401  durability is a check
+        from jmap import access, durability, history, keys, lifecycle, maintenance  # noqa: F401  durability is a check
         from jmap.blobs import collector
         from jmap.registry import discover
 
@@ -33,6 +33,7 @@ class JmapConfig(AppConfig):
             import_module(module)
         access.connect()
         lifecycle.connect()
+        keys.connect(self)
         maintenance.register("blobs", collector.collect)
         maintenance.register("history", history.purge)
         discover()

@@ -1,7 +1,9 @@
 """Moving blobs between stores, with every octet looked at on the way.
 
-Rules kept here: what does not have the digest that it is stored under is never put anywhere; small objects go in
-batches that share their syncs, large ones by way of a file, so that memory does not grow with either.
+Rules kept here:
+- what does not have the digest that it is stored under is never put anywhere, and counts as lost;
+- a medium that is away for a while loses nothing: its OSError ends the whole;
+- small objects go in batches that share their syncs, large ones by way of a file, so that memory grows with neither.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ class Fate(Enum):
 def transfer(
     items: Iterable[Item], source: BlobStore, target: BlobStore, *, distrust: bool = False
 ) -> Iterator[tuple[BlobKey, int, Fate]]:
-    """Put what the target lacks; the fate of each object, in order.
+    """Put what the target lacks; the fate of each object, in order. Raises OSError.
 
     ``distrust`` reads what the target has already, and replaces what is damaged.
     """
@@ -44,15 +46,17 @@ def transfer(
         fates: list[tuple[BlobKey, int, Fate]] = []
         small: list[tuple[BlobKey, bytes]] = []
         for key, size in batch:
-            if target.size(key) == size and (not distrust or is_sound(target, key, size)):
+            present = target.size(key)
+            if present == size and (not distrust or is_sound(target, key, size)):
                 fates.append((key, size, Fate.PRESENT))
                 continue
             data = _small(source, key) if size <= SMALL else None
             if data is None and (size <= SMALL or not is_sound(source, key, size)):
                 fates.append((key, size, Fate.LOST))
                 continue
-            # A damaged object of the right size would be taken for the object.
-            target.delete(key)
+            if present is not None:
+                # A damaged object of the right size would be taken for the object.
+                target.delete(key)
             if data is None:
                 _large(source, target, key)
             else:
@@ -71,7 +75,7 @@ def is_sound(store: BlobStore, key: BlobKey, size: int) -> bool:
     try:
         for chunk in store.open_range(key):
             digest.update(chunk)
-    except (ObjectMissing, OSError):
+    except ObjectMissing:
         return False
     return digest.digest() == key.digest
 
@@ -79,7 +83,7 @@ def is_sound(store: BlobStore, key: BlobKey, size: int) -> bool:
 def _small(store: BlobStore, key: BlobKey) -> bytes | None:
     try:
         data = store.read(key)
-    except (ObjectMissing, OSError):
+    except ObjectMissing:
         return None
     return data if hashlib.sha256(data).digest() == key.digest else None
 

@@ -239,9 +239,8 @@ def _bring_database(database: databases.Database, generation: Generation, manife
     if schema.is_behind():
         there = sql.reached(tables)
         call_command("migrate", interactive=False, verbosity=0)
-        # A newer version may have counted in new tables before; and SQLite counts anew in a table that is made anew.
-        new = {table: key for table, key in tables.items() if table not in there}
-        sql.run([*sql.jump(new, gap, given), *sql.jump({table: tables[table] for table in there}, 0, there)])
+        # A newer version may have counted in these before the backup was brought back.
+        sql.run(list(sql.jump({table: key for table, key in tables.items() if table not in there}, gap, given)))
 
 
 def _proof(moment: datetime) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import threading
 from collections.abc import Iterator
@@ -132,6 +133,23 @@ def test_lost_and_damaged_octets_are_told_and_the_rest_is_kept(person, folder):
         run("backup", folder)
 
     assert "1 blobs" in run("restore", folder, verify=True)
+
+
+@pytest.mark.parametrize("size", [0, 600_000])
+def test_a_store_that_is_away_makes_no_backup_with_holes(person, folder, monkeypatch, size):
+    person("ada").deliver(message("a", size))
+
+    def away(*arguments: Any) -> Any:
+        raise OSError(errno.EIO, "the object store cannot be reached")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(default_store(), "read", away)
+        patch.setattr(default_store(), "open_range", away)
+        with pytest.raises(CommandError, match="cannot be reached; run it again"):
+            run("backup", folder)
+
+    assert BackupFolder(folder).whole() == []
+    assert "1 blobs (1 copied)" in run("backup", folder)
 
 
 def test_two_backups_into_one_folder_do_not_run_at_once(person, folder):

@@ -261,6 +261,19 @@ def test_a_backup_of_an_older_version_is_migrated(person, folder) -> None:
     assert all(last[table] >= 1_000_000 for table in last if table.startswith("jmap_"))
 
 
+@pytest.mark.rfc(8620, "1.2")
+def test_keys_go_on_where_they_were_when_a_migration_makes_tables_anew(transactional_db) -> None:
+    tables = sql.numbered_tables()
+    sql.run(list(sql.jump(tables, 5_000, {})))
+    before = sql.reached(tables)
+
+    call_command("migrate", "jmap_push", "0001", verbosity=0)
+    call_command("migrate", verbosity=0)
+
+    after = sql.reached(tables)
+    assert [table for table, key in before.items() if after[table] < key] == []
+
+
 def change_manifest(root, change) -> None:
     """Write a manifest that says something else, sealed as if it had been made so."""
     (generation,) = BackupFolder(root).whole()
