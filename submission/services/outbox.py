@@ -13,6 +13,7 @@ import enum
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -248,19 +249,26 @@ def record_outcomes(
         )
         for row in rows:
             _apply(row, given[row.pk], moment)
-        QueuedRecipient.objects.bulk_update(
-            rows,
-            (
-                "status", "attempts", "next_attempt_at", "last_attempt_at", "lease", "lease_until",
-                "reply_code", "reply_enhanced", "reply_text", "relay_host", "settled_at", "in_doubt",
-            ),
-            batch_size=500,
-        )  # fmt: skip
+        _save(QueuedRecipient, rows, _OUTCOME_FIELDS)
         recorded.recipients = {row.pk for row in rows}
         recorded.finished = _settle_messages(writer, {row.message_id for row in rows}, moment)
         if then is not None:
             then(recorded)
     return recorded
+
+
+_OUTCOME_FIELDS = (
+    "status", "attempts", "next_attempt_at", "last_attempt_at", "lease", "lease_until",
+    "reply_code", "reply_enhanced", "reply_text", "relay_host", "settled_at", "in_doubt",
+)  # fmt: skip
+
+
+def _save(model: type[Any], rows: Sequence[Any], fields: Sequence[str]) -> None:
+    """Write fields of rows; one row, which is the rule, by a plain UPDATE: bulk_update takes ten times as long."""
+    if len(rows) == 1:
+        model.objects.filter(pk=rows[0].pk).update(**{name: getattr(rows[0], name) for name in fields})
+    else:
+        model.objects.bulk_update(rows, fields, batch_size=500)
 
 
 def _apply(row: QueuedRecipient, outcome: Outcome, moment: datetime) -> None:
@@ -307,4 +315,4 @@ def touch(writer: Writer, submissions: dict[int, UndoStatus | None]) -> None:
     for row in rows:
         row.modseq = writer.next("EmailSubmission")
         row.undo_status = submissions[row.pk] or row.undo_status
-    EmailSubmission.objects.bulk_update(rows, ("modseq", "undo_status"))
+    _save(EmailSubmission, rows, ("modseq", "undo_status"))
