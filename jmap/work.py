@@ -108,10 +108,10 @@ def serve(interval: float = INTERVAL) -> None:
     """Work through queues as they are rung for, and through all of them now and then, until ``stopping`` is set."""
     looked = -interval
     while not stopping.is_set():
-        rung = wait(interval)
-        if time.monotonic() - looked >= interval:
+        pause = looked + interval - time.monotonic()
+        rung = wait(pause) if pause > 0 else set(_queues)
+        if pause <= 0:
             looked = time.monotonic()
-            rung = set(_queues)
         for queue in sorted(rung & _queues.keys()):
             close_old_connections()
             run(queue)
