@@ -65,6 +65,15 @@ def own_database(folder: Path, name: str) -> Iterator[str]:
             connection.execute(f"DROP DATABASE {database} WITH (FORCE)")
 
 
+def own_broker(database: int) -> str:
+    """The URL of a broker for one site: a database of the suite's Redis, by a number that no other test uses.
+
+    Workers of two sites on one would take each other's calls. Empty where there is no Redis.
+    """
+    url = os.environ.get("TEST_REDIS_URL")
+    return urlunsplit(urlsplit(url)._replace(path=f"/{database}")) if url else ""
+
+
 @contextlib.contextmanager
 def process(
     command: list[str], port: int, log: Path, variables: Mapping[str, str]

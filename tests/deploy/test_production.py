@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.running import ROOT, environment, free_port, manage, own_database, process
+from tests.running import ROOT, environment, free_port, manage, own_broker, own_database, process
 
 ADDRESS, PASSWORD = "ada@example.org", "cedar-lantern-mist-4"
 PASSWORDS = {"SETUP_ADMIN_PASSWORD": "plum-anchor-violet-9", "SETUP_MAILBOX_PASSWORD": PASSWORD}
@@ -87,7 +87,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         url = stack.enter_context(own_database(folder, "deploy"))
         variables = environment(
             folder / "data", DATABASE_URL=url, SERVER="uvicorn", WORKERS="2", PORT=str(web),
-            ALLOWED_HOSTS="localhost", TRUSTED_PROXIES="127.0.0.1",
+            ALLOWED_HOSTS="localhost", TRUSTED_PROXIES="127.0.0.1", BROKER_URL=own_broker(1),
         )  # fmt: skip
         variables["PATH"] = f"{Path(sys.executable).parent}:{variables['PATH']}"
         made = manage("setup", "--admin", "root", "--address", ADDRESS, variables={**variables, **PASSWORDS})
