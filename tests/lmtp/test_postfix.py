@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.lmtp.client import SENDER
-from tests.lmtp.postfix import Postfix, postfix, program
+from tests.lmtp.postfix import postfix
 from tests.lmtp.site import Site, message, open_site, until
+from tests.postfix import Postfix, program
 from tests.running import free_port, manage
 
 pytestmark = pytest.mark.own("Postfix asks before it queues, and hands over what it has queued")
