@@ -117,7 +117,9 @@ class _Session:
 
     async def answer(self, step: str, said: str, default: str) -> str:
         scripted = self.script.answers.get(step, default)
-        text = scripted(said) if callable(scripted) else scripted
+        return await self.say(scripted(said) if callable(scripted) else scripted)
+
+    async def say(self, text: str) -> str:
         if text == DROP:
             raise _HangUp
         if text == HANG:
@@ -180,7 +182,7 @@ class _Session:
         if text.startswith("2"):
             self.server.messages.append(Message(self.mail, self.rcpt, data))
         self.mail, self.rcpt = "", []
-        await self.answer("DOT", "", text)
+        await self.say(text)
 
     async def on_rset(self, command: str) -> None:
         self.mail, self.rcpt = "", []
