@@ -17,6 +17,7 @@ from jmap.blobs import collector
 from jmap.blobs.storage import default_store
 from jmap.models import Account
 from tests.backup.conftest import message, run
+from tests.blobs.bucket import bucket, s3, s3_service  # noqa: F401  fixtures
 from tests.mail.email.conftest import Person
 from tests.replay.client import TYPES, Moment, Objects, follow, look
 from tests.replay.history import House
@@ -213,6 +214,19 @@ def test_missing_and_damaged_octets_of_the_site_are_mended(person, folder, blob_
 
     assert [ada.octets(blob) for blob in (lost, damaged)] == [message("a"), message("b")]
     assert ada.octets(large) == message("c", 700_000)
+
+
+@pytest.mark.own("a backup holds octets wherever they are kept")
+def test_a_site_with_its_octets_in_s3_is_brought_back(person, folder, s3) -> None:  # noqa: F811
+    ada = person("ada")
+    blobs = [ada.get(ada.deliver(message(*given)), "blobId")["blobId"] for given in (("a", 0), ("large", 700_000))]
+    run("backup", folder)
+    for blob in blobs:
+        ada.lose_octets(blob)
+
+    run("restore", folder, force=True)
+
+    assert [ada.octets(blob) for blob in blobs] == [message("a"), message("large", 700_000)]
 
 
 @pytest.mark.own("a restore touches nothing before it knows that it may")
