@@ -233,7 +233,7 @@ class OvenStore:
     def set(self, ctx: Context, plan: SetPlan) -> SetResult:
         result = SetResult(self.state(ctx), "")
         for record_id, update in plan.updates.items():
-            self.degrees = update.apply({"degrees": self.degrees})["degrees"]
+            self.degrees = update.apply({"degrees": self.degrees}).get("degrees", self.degrees)
             result.updated[record_id] = None
         result.new_state = self.state(ctx)
         return result
