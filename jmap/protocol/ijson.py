@@ -4,7 +4,8 @@ Rules kept here:
 - what RFC 7493 §2 forbids is refused: other encodings, a byte order mark, surrogates and noncharacters (escaped ones
   too), duplicate names, numbers beyond a double;
 - an integer is kept exact or refused; no digit is ever lost in a float;
-- nesting and the number of containers are bounded before the parser runs, so no input exhausts stack or memory.
+- nesting and the numbers of containers and values are bounded before the parser runs, so no input exhausts stack or
+  memory.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ MAX_DEPTH = 128
 
 MAX_CONTAINERS = 500_000
 """How many arrays and objects one text may hold: each costs some hundred bytes of memory for two on the wire."""
+
+MAX_VALUES = 500_000
+"""How many values one text may hold: 8 MB of short numbers would take 150 MB of memory."""
 
 _MAX_NUMBER_LENGTH = 400
 _ESCAPE = re.compile(rb"\\.", re.DOTALL)
@@ -61,7 +65,7 @@ def parse(data: bytes) -> Any:
 
 def _bound(data: bytes) -> None:
     """Refuse bombs before the parser sees them, in time linear in the size."""
-    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH:
+    if data.count(b"[") + data.count(b"{") <= MAX_DEPTH and data.count(b",") < MAX_VALUES:
         return
     bare = _STRING.sub(b"", _ESCAPE.sub(b"", data) if b"\\" in data else data)
     brackets = bare.translate(None, _NOT_BRACKETS)
@@ -69,6 +73,8 @@ def _bound(data: bytes) -> None:
         raise NotIJson(f"more than {MAX_CONTAINERS} arrays and objects")
     if max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > MAX_DEPTH:
         raise NotIJson(f"arrays and objects are nested deeper than {MAX_DEPTH}")
+    if bare.count(b",") >= MAX_VALUES:
+        raise NotIJson(f"more than {MAX_VALUES} values")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jmap.protocol.ijson import MAX_CONTAINERS, MAX_DEPTH, NotIJson, parse
+from jmap.protocol.ijson import MAX_CONTAINERS, MAX_DEPTH, MAX_VALUES, NotIJson, parse
 
 VALID_CHARACTERS = st.characters(
     exclude_categories=["Cs"],
@@ -146,6 +146,15 @@ def test_brackets_inside_strings_do_not_count_as_nesting() -> None:
 def test_a_crowd_of_containers_is_refused() -> None:
     with pytest.raises(NotIJson, match="arrays and objects"):
         parse(b"[" + b"[]," * MAX_CONTAINERS + b"[]]")
+
+
+@pytest.mark.rfc(7493, "2")
+def test_a_crowd_of_values_is_refused_and_commas_of_a_text_are_none() -> None:
+    text = "," * (MAX_VALUES + 1)
+
+    assert parse(json.dumps([text]).encode()) == [text]
+    with pytest.raises(NotIJson, match="values"):
+        parse(b"[" + b"1," * MAX_VALUES + b"1]")
 
 
 @pytest.mark.rfc(7493, "2")
