@@ -109,9 +109,13 @@ class AsgiEdge:
 
 @dataclass
 class ViewsEdge:
-    """The Django views of a host site, as a WSGI server calls them."""
+    """The Django views of a host site, as a WSGI server calls them.
+
+    One client for all questions: each would look for the site's static files anew.
+    """
 
     authorization: bytes
+    client: Client = field(default_factory=lambda: Client(raise_request_exception=True))
 
     def ask(self, question: Question) -> Answer:
         """Send it and wait for the whole answer."""
@@ -123,7 +127,8 @@ class ViewsEdge:
         types = [value for name, value in question.headers if name == b"content-type"]
         environ |= {"CONTENT_TYPE": types[-1].decode("latin-1")} if types else {}
         with override_settings(ROOT_URLCONF="tests.wire.urls"):
-            response = Client(raise_request_exception=True).generic(
+            self.client.cookies.clear()
+            response = self.client.generic(
                 question.method,
                 "/",
                 question.body,
