@@ -5,6 +5,7 @@ Rules kept here:
   writers nor the collector give false alarms;
 - octets that are lost or damaged come back from another account that holds the same ones; where nobody does, nothing is
   deleted: the fault lasts and names the blob;
+- a store that cannot be reached is no fault of its objects: then OSError is raised;
 - an object without a row is left to the collector, by a dying row, and only when no writer can be about to make one.
 """
 
@@ -132,12 +133,16 @@ def _overdue() -> datetime:
 
 
 def _is_sound(key: BlobKey) -> bool:
-    """Whether the octets are those of the digest."""
-    digest = hashlib.sha256()
+    """Whether the octets are those of the digest. Raises OSError where the store cannot be reached at all."""
+    store, digest = default_store(), hashlib.sha256()
     try:
-        for octets in default_store().open_range(key):
+        for octets in store.open_range(key):
             digest.update(octets)
-    except (ObjectMissing, OSError):
+    except ObjectMissing:
+        return False
+    except OSError:
+        # Where the store still answers it is the object that cannot be read.
+        store.size(key)
         return False
     return digest.digest() == key.digest
 

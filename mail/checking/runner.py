@@ -25,7 +25,7 @@ from mail.checking.homeless import Homeless
 from mail.checking.keywords import KeywordMarks
 from mail.checking.mailboxes import MailboxCounters
 from mail.checking.memberships import Differing, WithoutEmail, WithoutMailbox
-from mail.checking.threads import Holdings, ThreadCounts
+from mail.checking.threads import Holdings, References, ThreadCounts
 from mail.checking.usage import Usage
 from mail.models import Domain, Email, Mailbox, Quota, Thread
 
@@ -37,6 +37,7 @@ CHECKS: tuple[Check, ...] = (
     KeywordMarks(),
     Heads(),
     ThreadCounts(),
+    References(),
     Holdings(),
     MailboxCounters(),
     MailboxDays(),

@@ -115,6 +115,15 @@ def wrong_holdings(mailbox: int) -> Rows:
     )
 
 
+def dangling_references(account_id: int) -> Rows:
+    """(thread,) that message ids of an account lead to although it is gone."""
+    return sql.select(
+        "SELECT DISTINCT r.thread_id FROM jmap_mail_threadreference r WHERE r.account_id = %s"
+        " AND NOT EXISTS (SELECT 1 FROM jmap_mail_thread t WHERE t.id = r.thread_id) ORDER BY 1",
+        [account_id],
+    )
+
+
 def mailbox_counters(mailbox: int, trash: int | None) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
     """The four counters of a mailbox as stored, and as counted; None where it is gone."""
     unread = "unread_trash" if mailbox == trash else "unread_live"

@@ -1,4 +1,4 @@
-"""What threads count: their size, their unread emails, and how many of them each mailbox holds.
+"""What threads count: their size, their unread emails, how many of them each mailbox holds; and what leads to them.
 
 Rules kept here: a thread without emails is no thread, and goes with a tombstone; no counter of a thread is shown to
 clients, so that mending one is silent.
@@ -76,3 +76,25 @@ class Holdings(Check):
             ["account_id", "thread_id", "mailbox_id", "size"],
             [(writer.account_id, thread, mailbox, size) for thread, mailbox, size in rows if size],
         )
+
+
+class References(Check):
+    """A message id leads to a thread that is gone: a reply to it could not be delivered."""
+
+    kind = "dangling-reference"
+    walk = Walk.ACCOUNT
+
+    def find(self, account_id: int, keys: Sequence[int]) -> list[Fault]:
+        return [
+            Fault(
+                self.kind,
+                account_id,
+                f"thread {encode('t', thread)}",
+                "message ids lead to it, and it is gone",
+                (thread,),
+            )
+            for (thread,) in sql.dangling_references(account_id)
+        ]
+
+    def mend(self, writer: Writer, faults: Sequence[Fault]) -> None:
+        generic.delete_rows("jmap_mail_threadreference", "thread_id", [fault.data[0] for fault in faults])

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from jmap.blobs import collector, service
@@ -201,3 +204,28 @@ def test_what_is_erased_between_two_looks_is_no_fault(room: Mailroom, monkeypatc
     monkeypatch.setattr(FileBlobStore, "size", collected_first)
 
     assert findings(room).findings == []
+
+
+def test_an_object_that_the_disk_cannot_read_is_damaged(room: Mailroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = service.key_of(blob_of(room.deliver("x").id))
+    open_range = FileBlobStore.open_range
+
+    def broken(store: FileBlobStore, asked: BlobKey, *bounds: Any) -> Any:
+        if asked == key:
+            raise OSError(errno.EIO, "a bad sector")
+        return open_range(store, asked, *bounds)
+
+    monkeypatch.setattr(FileBlobStore, "open_range", broken)
+
+    assert kinds(findings(room).lasting) == {"damaged-object"}
+
+
+def test_a_store_that_is_away_accuses_no_object(room: Mailroom, monkeypatch: pytest.MonkeyPatch) -> None:
+    def away(*args: Any) -> Any:
+        raise OSError(errno.EIO, "the medium is away")
+
+    monkeypatch.setattr(FileBlobStore, "size", away)
+    monkeypatch.setattr(FileBlobStore, "open_range", away)
+
+    with pytest.raises(CommandError, match="the blob store cannot be read"):
+        call_command("check_store", verbosity=0)

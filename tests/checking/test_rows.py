@@ -47,6 +47,10 @@ PLANTED = {
         "INSERT INTO jmap_mail_thread (account_id, created_modseq, modseq, size, unread_live, unread_trash)"
         " SELECT id, 1, 1, 1, 1, 0 FROM jmap_core_account",
     ],
+    "dangling-reference": [
+        "INSERT INTO jmap_mail_threadreference (account_id, key, thread_id) SELECT account_id, key, 987654"
+        " FROM jmap_mail_threadreference",
+    ],
     "wrong-thread-head": [
         "UPDATE jmap_mail_membership SET is_head = NOT is_head",
         "UPDATE jmap_mail_membership SET is_head = false",

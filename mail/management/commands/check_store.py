@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -43,13 +44,12 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         report = Report()
         chosen = [only] if only else list(Account.objects.order_by("pk"))
-        for account in chosen:
-            total, quiet = runner.size_of(account), options["verbosity"] == 0
-            with tqdm(total=total, unit=" objects", desc=account.name, disable=quiet, leave=False) as bar:
-                runner.check_account(
-                    account, report, is_quick=options["quick"], mend=options["mend"], progress=bar.update
-                )
-        runner.check_site(report, only=only, mend=options["mend"])
+        try:
+            _check(chosen, only, report, options)
+        except OSError as error:
+            raise CommandError(f"the blob store cannot be read: {error}") from error
+        except KeyboardInterrupt:
+            raise CommandError(f"interrupted; faults found so far: {len(report.findings)}") from None
         if options["json"]:
             self.stdout.write(json.dumps(_as_json(report, len(chosen)), indent=2))
         else:
@@ -70,6 +70,14 @@ class Command(BaseCommand):
             self.stdout.write(f"{name}: {count} {'mended' if is_mended else 'remain'}{more}")
         accounts_checked = "1 account" if len(names) == 1 else f"{len(names)} accounts"
         self.stdout.write(f"{accounts_checked} checked, {len(report.findings)} faults found")
+
+
+def _check(chosen: Sequence[Account], only: Account | None, report: Report, options: dict[str, Any]) -> None:
+    for account in chosen:
+        total, quiet = runner.size_of(account), options["verbosity"] == 0
+        with tqdm(total=total, unit=" objects", desc=account.name, disable=quiet, leave=False) as bar:
+            runner.check_account(account, report, is_quick=options["quick"], mend=options["mend"], progress=bar.update)
+    runner.check_site(report, only=only, mend=options["mend"])
 
 
 def _line(finding: Finding, names: dict[int, str]) -> str:
