@@ -11,7 +11,7 @@ from django.utils import timezone
 from jmap import history, maintenance
 from jmap.models import Account, Tombstone
 from jmap.protocol.errors import MethodError
-from jmap.store import changes, current_state
+from jmap.store import changes, current_state, writing
 from jmapsite import housekeeping
 from mail.models import Email, FormerMembership, RetainedEmail
 from mail.services import retention
@@ -53,6 +53,21 @@ def test_a_client_that_is_up_to_date_stays_so_when_history_is_purged(room):
     history.purge(timezone.now() + LATER)
 
     assert changes(Email, "Email", room.account.pk, now, None).new_state == now
+
+
+@pytest.mark.rfc(8620, "5.2")
+def test_a_purge_of_older_history_does_not_open_what_was_ended_since(room):
+    room.deliver("a")
+    history.purge()
+    room.deliver("b")
+    wrong = current_state(room.account.pk, "Email")
+    with writing(room.account.pk) as writer:
+        history.end(writer, "Email")
+
+    history.purge(timezone.now() + LATER)
+
+    with pytest.raises(MethodError, match="cannotCalculateChanges"):
+        changes(Email, "Email", room.account.pk, wrong, None)
 
 
 @pytest.mark.rfc(8620, "5.2")
