@@ -24,7 +24,7 @@ test:
 
 test-all:
 	@$(PYTHON) scripts/venv.py dev
-	@exec $(VENV)/python scripts/services.py run postgres redis nginx dovecot postfix browser -- \
+	@exec $(VENV)/python scripts/services.py run postgres redis nginx dovecot postfix strace browser -- \
 		scripts/test.sh $(if $(filter extra,$(ONLY)),-m "$(EXTRA)") $(ARGS)
 
 lint:

@@ -59,6 +59,7 @@ PROGRAMS = {
         ("dovecot-core", "dovecot-imapd"), ("usr/sbin/dovecot", "usr/bin/doveconf", "usr/lib/dovecot/imap")
     ),
     "postfix": Program(("postfix",), ("usr/lib/postfix/sbin/master", "usr/sbin/postconf")),
+    "strace": Program(("strace",), ("usr/bin/strace",)),
     # Browser and driver are of one version only when both come from one place; without fonts no page is drawn.
     "browser": Program(
         ("chromium", "chromium-common", "chromium-driver", "fonts-dejavu-core"),
@@ -352,6 +353,12 @@ def postfix_environment() -> dict[str, str]:
     return {"TEST_POSTFIX": binary, "TEST_POSTFIX_LIBRARY_PATH": libraries}
 
 
+def strace_environment() -> dict[str, str]:
+    """Where tests find strace, which shows what a process writes and when it waits for the disk."""
+    binary = program("strace")["strace"]
+    return {"TEST_STRACE": binary, "TEST_STRACE_LIBRARY_PATH": environment_of(binary).get("LD_LIBRARY_PATH", "")}
+
+
 def browser_environment() -> dict[str, str]:
     """Where tests find a browser and its driver, or why they find none; each test starts its own."""
     try:
@@ -372,6 +379,7 @@ FINDERS = {
     "nginx": nginx_environment,
     "dovecot": dovecot_environment,
     "postfix": postfix_environment,
+    "strace": strace_environment,
     "browser": browser_environment,
 }
 PROVIDED_BY = {
@@ -380,6 +388,7 @@ PROVIDED_BY = {
     "nginx": "TEST_NGINX",
     "dovecot": "TEST_DOVECOT",
     "postfix": "TEST_POSTFIX",
+    "strace": "TEST_STRACE",
     "browser": "TEST_CHROMIUM",
 }
 

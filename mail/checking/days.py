@@ -9,11 +9,11 @@ from jmap import sql as generic
 from jmap.ids import encode
 from jmap.store import Writer
 from mail.checking import sql
-from mail.checking.fault import Check, Fault, Walk
+from mail.checking.fault import Fault, LockedCheck, Walk
 from mail.services.ledger import ACCOUNT
 
 
-class _Days(Check):
+class _Days(LockedCheck):
     """Members or heads of a day are miscounted; positions and totals of lists are wrong by so many."""
 
     kind = "wrong-day-count"

@@ -9,6 +9,7 @@ Rules kept here:
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -40,19 +41,15 @@ class Fault:
     data: tuple[Any, ...] = ()
 
 
-class Check:
+class Check(ABC):
     """Finds one kind of fault among some keys of an account, and mends it."""
 
     kind: str
     walk: Walk
 
+    @abstractmethod
     def find(self, account_id: int, keys: Sequence[int]) -> list[Fault]:
         """The faults among these keys as they are now."""
-        raise NotImplementedError
-
-    def mend(self, writer: Writer, faults: Sequence[Fault]) -> None:
-        """Mend faults that were found under this lock; one that cannot be mended is left."""
-        raise NotImplementedError
 
     def confirm(self, account_id: int, keys: Sequence[int]) -> list[Fault]:
         """``find``, and again under the account's lock where that found something."""
@@ -61,8 +58,19 @@ class Check:
         with writing(account_id):
             return self.find(account_id, keys)
 
+    @abstractmethod
     def repair(self, account_id: int, keys: Sequence[int]) -> None:
-        """Mend what is there to mend, in a transaction of its own."""
+        """Mend what is there to mend, in transactions of its own."""
+
+
+class LockedCheck(Check):
+    """A check that mends in one transaction, under the account's lock."""
+
+    @abstractmethod
+    def mend(self, writer: Writer, faults: Sequence[Fault]) -> None:
+        """Mend faults that were found under this lock; one that cannot be mended is left."""
+
+    def repair(self, account_id: int, keys: Sequence[int]) -> None:
         with writing_slice(account_id) as writer:
             if faults := self.find(account_id, keys):
                 self.mend(writer, faults)

@@ -12,10 +12,10 @@ from jmap.ids import encode
 from jmap.store import Writer
 from mail import sql as mail_sql
 from mail.checking import sql
-from mail.checking.fault import Check, Fault, Walk
+from mail.checking.fault import Fault, LockedCheck, Walk
 
 
-class Heads(Check):
+class Heads(LockedCheck):
     """A thread shows another email than its newest, several, or none."""
 
     kind = "wrong-thread-head"

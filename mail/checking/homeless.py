@@ -12,13 +12,13 @@ from jmap import sql as generic
 from jmap.ids import encode
 from jmap.store import Writer
 from mail.checking import sql
-from mail.checking.fault import Check, Fault, Walk
+from mail.checking.fault import Fault, LockedCheck, Walk
 from mail.models import Email, Membership
 from mail.models.email import KEYWORD_COLUMNS
 from mail.services import inbox
 
 
-class Homeless(Check):
+class Homeless(LockedCheck):
     """An email is in no mailbox. What it counts in the Inbox is found, and mended, by the checks that come after."""
 
     kind = "email-without-mailbox"

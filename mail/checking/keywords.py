@@ -8,10 +8,10 @@ from jmap import sql as generic
 from jmap.ids import encode
 from jmap.store import Writer
 from mail.checking import sql
-from mail.checking.fault import Check, Fault, Walk
+from mail.checking.fault import Fault, LockedCheck, Walk
 
 
-class KeywordMarks(Check):
+class KeywordMarks(LockedCheck):
     """``has_other_keywords`` is wrong, so that keywords are not shown."""
 
     kind = "wrong-keyword-mark"

@@ -8,11 +8,11 @@ from jmap import sql as generic
 from jmap.ids import encode
 from jmap.store import Writer
 from mail.checking import sql
-from mail.checking.fault import Check, Fault, Walk
+from mail.checking.fault import Fault, LockedCheck, Walk
 from mail.services import ledger
 
 
-class MailboxCounters(Check):
+class MailboxCounters(LockedCheck):
     """totalEmails, unreadEmails, totalThreads or unreadThreads is wrong."""
 
     kind = "wrong-mailbox-counter"

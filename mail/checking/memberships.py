@@ -17,12 +17,12 @@ from jmap.ids import encode
 from jmap.models import Tombstone
 from jmap.store import Writer
 from mail.checking import sql
-from mail.checking.fault import Check, Fault, Walk
+from mail.checking.fault import Fault, LockedCheck, Walk
 from mail.services import ledger
 from mail.services.ledger import ACCOUNT, Change
 
 
-class _Lost(Check):
+class _Lost(LockedCheck):
     """A membership that goes."""
 
     def _faults(self, account_id: int, rows: sql.Rows, detail: str) -> list[Fault]:
@@ -83,7 +83,7 @@ class WithoutMailbox(_Lost):
         history.end(writer, "Email")
 
 
-class Differing(Check):
+class Differing(LockedCheck):
     """A membership says something else than its email: thread, receivedAt or a keyword."""
 
     kind = "membership-differs"

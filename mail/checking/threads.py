@@ -12,11 +12,11 @@ from jmap import sql as generic
 from jmap.ids import encode
 from jmap.store import Writer
 from mail.checking import sql
-from mail.checking.fault import Check, Fault, Walk
+from mail.checking.fault import Fault, LockedCheck, Walk
 from mail.services import ledger
 
 
-class ThreadCounts(Check):
+class ThreadCounts(LockedCheck):
     """A thread's size, unread_live or unread_trash is wrong, or it has no emails."""
 
     kind = "wrong-thread-counter"
@@ -48,7 +48,7 @@ class ThreadCounts(Check):
             generic.delete_rows(table, column, [key for key, _ in empty])
 
 
-class Holdings(Check):
+class Holdings(LockedCheck):
     """A mailbox holds more or fewer emails of a thread than ThreadMailbox says."""
 
     kind = "wrong-thread-mailbox"
@@ -78,7 +78,7 @@ class Holdings(Check):
         )
 
 
-class References(Check):
+class References(LockedCheck):
     """A message id leads to a thread that is gone: a reply to it could not be delivered."""
 
     kind = "dangling-reference"

@@ -12,11 +12,11 @@ from django.db import transaction
 
 from jmap.store import Writer
 from mail.checking import sql
-from mail.checking.fault import Check, Fault, Walk
+from mail.checking.fault import Fault, LockedCheck, Walk
 from mail.models import Domain, Quota
 
 
-class Usage(Check):
+class Usage(LockedCheck):
     """An account holds more or less than its quota says."""
 
     kind = "wrong-usage"

@@ -6,7 +6,6 @@ import contextlib
 import os
 import random
 import re
-import shutil
 import signal
 import subprocess
 import threading
@@ -109,14 +108,16 @@ def test_of_a_thousand_deliveries_none_is_lost_or_doubled_whatever_is_killed(tmp
 # ------------------------------------------------------------------------------------------------------------ durable
 
 
-def strace() -> str:
-    """The program that tells of system calls, where it may."""
-    program = shutil.which("strace")
+def strace() -> list[str]:
+    """The command that tells of system calls, where it may; its own libraries are not those of what it follows."""
+    program = os.environ.get("TEST_STRACE")
     if program is None:
-        pytest.skip("strace is not installed, so system calls cannot be seen")
-    if subprocess.run([program, "-o", "/dev/null", "true"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("TEST_STRACE names no strace: run under `scripts/services.py run strace -- ...`")
+    libraries = os.environ.get("TEST_STRACE_LIBRARY_PATH")
+    command = ["env", f"LD_LIBRARY_PATH={libraries}", program, "-E", "LD_LIBRARY_PATH"] if libraries else [program]
+    if subprocess.run([*command, "-o", "/dev/null", "true"], capture_output=True, check=False).returncode != 0:
         pytest.skip("strace may not follow processes here (ptrace is not permitted)")
-    return program
+    return command
 
 
 def calls(trace: str) -> list[str]:
@@ -147,7 +148,7 @@ def first(found: Sequence[str], pattern: str, start: int = 0) -> int:
 def test_file_folder_and_database_are_synced_before_250_leaves(site: Site) -> None:
     output = site.folder / "trace"
     watched = "trace=fsync,fdatasync,rename,sendto,recvfrom"
-    with site.lmtpd(before=[strace(), "-D", "-f", "-y", "-s", "4096", "-e", watched, "-o", str(output)]):
+    with site.lmtpd(before=[*strace(), "-D", "-f", "-y", "-s", "4096", "-e", watched, "-o", str(output)]):
         (answer,) = site.send("one")
 
     assert answer.startswith("250")
